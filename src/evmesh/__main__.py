@@ -1,0 +1,13 @@
+"""`python -m evmesh` does what the `evmesh` command does."""
+
+import sys
+
+
+def main() -> None:
+    from evmesh.cli import main as command_line
+
+    sys.exit(command_line())
+
+
+if __name__ == "__main__":
+    main()
