@@ -1,0 +1,26 @@
+"""The invoice reconciliation chapter: which CDRs stand on an invoice. [mod_invoice_reconciliation_module]"""
+
+from __future__ import annotations
+
+from evmesh.ocpi.operation import Operation
+from evmesh.ocpi.types import CiString2, CiString255, CiString3, CiString36, DateTime, Object, Some
+
+
+class InvoiceReconciliationRecord(Object):
+    """[mod_invoicereconciliation_invoice_reconciliation_record_object]"""
+
+    country_code: CiString2
+    party_id: CiString3
+    id: CiString36
+    invoice_id: CiString255
+    cdrs: Some[CiString36]
+    last_updated: DateTime
+
+
+OPERATIONS = (
+    Operation("invoicereconciliation.sender.list", "GET", "", answer="InvoiceReconciliationRecord", paged=True, releases=("2.3.0",)),
+    Operation("invoicereconciliation.receiver.get", "GET", "/{country_code}/{party_id}/{id}", answer="InvoiceReconciliationRecord", releases=("2.3.0",)),
+    Operation("invoicereconciliation.receiver.post", "POST", "", body="InvoiceReconciliationRecord", releases=("2.3.0",)),
+    Operation("invoicereconciliation.receiver.put", "PUT", "/{country_code}/{party_id}/{id}", body="InvoiceReconciliationRecord", releases=("2.3.0",)),
+    Operation("invoicereconciliation.receiver.delete", "DELETE", "/{country_code}/{party_id}/{id}", releases=("2.3.0",)),
+)
