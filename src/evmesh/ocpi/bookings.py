@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from evmesh.ocpi.locations import ConnectorFormat, ConnectorType, EVSEPosition, PowerType, VehicleType
-from evmesh.ocpi.tokens import TokenType
 from evmesh.ocpi.operation import Operation
-from evmesh.ocpi.types import CiString2, CiString3, CiString36, ClosedEnum, DateTime, Number, Object, Role, Some, String, Url
+from evmesh.ocpi.tokens import TokenType
+from evmesh.ocpi.types import (
+    CiString2,
+    CiString3,
+    CiString36,
+    ClosedEnum,
+    DateTime,
+    Number,
+    Object,
+    Role,
+    Some,
+    String,
+    Url,
+)
 
 
 class AccessMethod(ClosedEnum):
@@ -54,14 +66,14 @@ class ReservationStatus(ClosedEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class AccessInformation(Object):
+class AccessInformation(Object, kw_only=True):
     """[mod_bookings_access_information_class]"""
 
     method: AccessMethod
     value: String | None = None
 
 
-class BookingOption(Object):
+class BookingOption(Object, kw_only=True):
     """[mod_bookings_booking_option_class]"""
 
     evse_uid: CiString36 | None = None
@@ -83,7 +95,7 @@ class BookingOption(Object):
     refrigeration_outlet: bool | None = None
 
 
-class BookingToken(Object):
+class BookingToken(Object, kw_only=True):
     """[mod_bookings_booking_token_class]"""
 
     country_code: CiString2
@@ -93,7 +105,7 @@ class BookingToken(Object):
     contract_id: CiString36
 
 
-class Timeslot(Object):
+class Timeslot(Object, kw_only=True):
     """[mod_bookings_timeslot_class]"""
 
     start_date_time: DateTime
@@ -103,14 +115,14 @@ class Timeslot(Object):
     green_energy_support: bool | None = None
 
 
-class Cancellation(Object):
+class Cancellation(Object, kw_only=True):
     """[mod_bookings_cancellation_class]"""
 
     cancellation_reason: CanceledReason
     who_canceled: Role
 
 
-class BookingTerms(Object):
+class BookingTerms(Object, kw_only=True):
     """[mod_bookings_booking_terms_class]"""
 
     rfid_auth_required: bool | None = None
@@ -132,14 +144,14 @@ class BookingTerms(Object):
     booking_terms: Url | None = None
 
 
-class Period(Object):
+class Period(Object, kw_only=True):
     """[mod_bookings_period_class]"""
 
     start_date_time: DateTime
     end_date_time: DateTime
 
 
-class BookingRequest(Object):
+class BookingRequest(Object, kw_only=True):
     """[mod_bookings_booking_request_class]"""
 
     country_code: CiString2
@@ -156,7 +168,7 @@ class BookingRequest(Object):
     canceled: Cancellation | None = None
 
 
-class BookingRequestStatus(Object):
+class BookingRequestStatus(Object, kw_only=True):
     """[mod_bookings_booking_request_status_class]"""
 
     request_status: ReservationRequestStatus
@@ -164,7 +176,7 @@ class BookingRequestStatus(Object):
     request_received: DateTime
 
 
-class Booking(Object):
+class Booking(Object, kw_only=True):
     """[mod_bookings_booking_object]"""
 
     id: CiString36
@@ -185,14 +197,14 @@ class Booking(Object):
     last_updated: DateTime
 
 
-class Policy(Object):
+class Policy(Object, kw_only=True):
     """[mod_bookings_policy_class]"""
 
     reservation_required: bool
     ad_hoc: Number | None = None
 
 
-class Calendar(Object):
+class Calendar(Object, kw_only=True):
     """[mod_bookings_calendar_object]"""
 
     id: CiString36
@@ -203,7 +215,7 @@ class Calendar(Object):
     last_updated: DateTime
 
 
-class BookingLocation(Object):
+class BookingLocation(Object, kw_only=True):
     """[mod_bookings_booking_location_object]"""
 
     country_code: CiString2
@@ -219,18 +231,95 @@ class BookingLocation(Object):
 
 
 OPERATIONS = (
-    Operation("bookings.sender.booking_locations.list", "GET", "/booking_locations", query=("timeslot_from", "timeslot_to",), answer="BookingLocation", paged=True, releases=("2.3.0",)),
-    Operation("bookings.sender.booking_locations.get", "GET", "/booking_locations/{booking_location_id}", answer="BookingLocation", releases=("2.3.0",)),
-    Operation("bookings.sender.calendars.get", "GET", "/booking_locations/{booking_location_id}/{calendar_id}", answer="Calendar", releases=("2.3.0",)),
+    Operation(
+        "bookings.sender.booking_locations.list",
+        "GET",
+        "/booking_locations",
+        query=(
+            "timeslot_from",
+            "timeslot_to",
+        ),
+        answer="BookingLocation",
+        paged=True,
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "bookings.sender.booking_locations.get",
+        "GET",
+        "/booking_locations/{booking_location_id}",
+        answer="BookingLocation",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "bookings.sender.calendars.get",
+        "GET",
+        "/booking_locations/{booking_location_id}/{calendar_id}",
+        answer="Calendar",
+        releases=("2.3.0",),
+    ),
     Operation("bookings.sender.list", "GET", "", answer="Booking", paged=True, releases=("2.3.0",)),
     Operation("bookings.sender.post", "POST", "", body="BookingRequest", answer="Booking", releases=("2.3.0",)),
-    Operation("bookings.receiver.booking_locations.get", "GET", "/{country_code}/{party_id}/booking_locations/{booking_location_id}", answer="BookingLocation", releases=("2.3.0",)),
-    Operation("bookings.receiver.booking_locations.put", "PUT", "/{country_code}/{party_id}/booking_locations/{booking_location_id}", body="BookingLocation", releases=("2.3.0",)),
-    Operation("bookings.receiver.booking_locations.patch", "PATCH", "/{country_code}/{party_id}/booking_locations/{booking_location_id}", body="BookingLocation", releases=("2.3.0",)),
-    Operation("bookings.receiver.calendars.get", "GET", "/{country_code}/{party_id}/booking_locations/{booking_location_id}/{calendar_id}", answer="Calendar", releases=("2.3.0",)),
-    Operation("bookings.receiver.calendars.put", "PUT", "/{country_code}/{party_id}/booking_locations/{booking_location_id}/{calendar_id}", body="Calendar", releases=("2.3.0",)),
-    Operation("bookings.receiver.calendars.patch", "PATCH", "/{country_code}/{party_id}/booking_locations/{booking_location_id}/{calendar_id}", body="Calendar", releases=("2.3.0",)),
-    Operation("bookings.receiver.get", "GET", "/{country_code}/{party_id}/{booking_id}", answer="Booking", releases=("2.3.0",)),
-    Operation("bookings.receiver.put", "PUT", "/{country_code}/{party_id}/{booking_id}", body="Booking", releases=("2.3.0",)),
-    Operation("bookings.receiver.patch", "PATCH", "/{country_code}/{party_id}/{booking_id}", body="Booking", releases=("2.3.0",)),
+    Operation(
+        "bookings.receiver.booking_locations.get",
+        "GET",
+        "/{country_code}/{party_id}/booking_locations/{booking_location_id}",
+        answer="BookingLocation",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "bookings.receiver.booking_locations.put",
+        "PUT",
+        "/{country_code}/{party_id}/booking_locations/{booking_location_id}",
+        body="BookingLocation",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "bookings.receiver.booking_locations.patch",
+        "PATCH",
+        "/{country_code}/{party_id}/booking_locations/{booking_location_id}",
+        body="BookingLocation",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "bookings.receiver.calendars.get",
+        "GET",
+        "/{country_code}/{party_id}/booking_locations/{booking_location_id}/{calendar_id}",
+        answer="Calendar",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "bookings.receiver.calendars.put",
+        "PUT",
+        "/{country_code}/{party_id}/booking_locations/{booking_location_id}/{calendar_id}",
+        body="Calendar",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "bookings.receiver.calendars.patch",
+        "PATCH",
+        "/{country_code}/{party_id}/booking_locations/{booking_location_id}/{calendar_id}",
+        body="Calendar",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "bookings.receiver.get",
+        "GET",
+        "/{country_code}/{party_id}/{booking_id}",
+        answer="Booking",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "bookings.receiver.put",
+        "PUT",
+        "/{country_code}/{party_id}/{booking_id}",
+        body="Booking",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "bookings.receiver.patch",
+        "PATCH",
+        "/{country_code}/{party_id}/{booking_id}",
+        body="Booking",
+        releases=("2.3.0",),
+    ),
 )

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from evmesh.ocpi.locations import ConnectorFormat, ConnectorType, GeoLocation, PowerType
+from evmesh.ocpi.operation import Operation
 from evmesh.ocpi.tariffs import Tariff
 from evmesh.ocpi.tokens import TokenType
-from evmesh.ocpi.operation import Operation
-from evmesh.ocpi.types import CiString2, CiString3, CiString32, CiString36, CiString39, CiString48, ClosedEnum, DateTime, Number, Object, Price, Some, String10, String20, String255, String3, String45, String5000, String512
+from evmesh.ocpi.types import (
+    CiString2,
+    CiString3,
+    CiString32,
+    CiString36,
+    CiString39,
+    CiString48,
+    ClosedEnum,
+    DateTime,
+    Number,
+    Object,
+    Price,
+    Some,
+    String3,
+    String10,
+    String20,
+    String45,
+    String255,
+    String512,
+    String5000,
+)
 
 
 class AuthMethod(ClosedEnum):
@@ -37,7 +57,7 @@ class CdrDimensionType(ClosedEnum):
     RESERVATION_OVERTIME = "RESERVATION_OVERTIME"
 
 
-class CdrToken(Object):
+class CdrToken(Object, kw_only=True):
     """[mod_cdrs_cdr_token_class]"""
 
     country_code: CiString2
@@ -47,7 +67,7 @@ class CdrToken(Object):
     contract_id: CiString36
 
 
-class CdrLocation(Object):
+class CdrLocation(Object, kw_only=True):
     """[mod_cdrs_cdr_location_class]"""
 
     id: CiString36
@@ -66,14 +86,14 @@ class CdrLocation(Object):
     connector_power_type: PowerType
 
 
-class CdrDimension(Object):
+class CdrDimension(Object, kw_only=True):
     """[mod_cdrs_cdr_dimension_class]"""
 
     type: CdrDimensionType
     volume: Number
 
 
-class ChargingPeriod(Object):
+class ChargingPeriod(Object, kw_only=True):
     """[mod_cdrs_charging_period_class]"""
 
     start_date_time: DateTime
@@ -81,7 +101,7 @@ class ChargingPeriod(Object):
     tariff_id: CiString36 | None = None
 
 
-class SignedValue(Object):
+class SignedValue(Object, kw_only=True):
     """[mod_cdrs_signed_value_class]"""
 
     nature: CiString32
@@ -89,7 +109,7 @@ class SignedValue(Object):
     signed_data: String5000
 
 
-class SignedData(Object):
+class SignedData(Object, kw_only=True):
     """[mod_cdrs_signed_data_class]"""
 
     encoding_method: CiString36
@@ -99,7 +119,7 @@ class SignedData(Object):
     url: String512 | None = None
 
 
-class CDR(Object):
+class CDR(Object, kw_only=True):
     """[mod_cdrs_cdr_object]"""
 
     country_code: CiString2

@@ -31,14 +31,14 @@ class ChargingRateUnit(ClosedEnum):
     A = "A"
 
 
-class ChargingProfilePeriod(Object):
+class ChargingProfilePeriod(Object, kw_only=True):
     """[mod_chargingprofiles_charging_profile_period_class]"""
 
     start_period: int
     limit: Number
 
 
-class ChargingProfile(Object):
+class ChargingProfile(Object, kw_only=True):
     """[mod_chargingprofiles_charging_profile_class]"""
 
     start_date_time: DateTime | None = None
@@ -48,40 +48,40 @@ class ChargingProfile(Object):
     charging_profile_period: list[ChargingProfilePeriod] = []
 
 
-class ActiveChargingProfile(Object):
+class ActiveChargingProfile(Object, kw_only=True):
     """[mod_chargingprofiles_active_charging_profile_class]"""
 
     start_date_time: DateTime
     charging_profile: ChargingProfile
 
 
-class ActiveChargingProfileResult(Object):
+class ActiveChargingProfileResult(Object, kw_only=True):
     """[mod_chargingprofiles_active_charging_profile_result_object]"""
 
     result: ChargingProfileResultType
     profile: ActiveChargingProfile | None = None
 
 
-class ChargingProfileResponse(Object):
+class ChargingProfileResponse(Object, kw_only=True):
     """[mod_chargingprofiles_charging_profile_response_object]"""
 
     result: ChargingProfileResponseType
     timeout: int
 
 
-class ChargingProfileResult(Object):
+class ChargingProfileResult(Object, kw_only=True):
     """[mod_chargingprofiles_charging_profile_result_object]"""
 
     result: ChargingProfileResultType
 
 
-class ClearProfileResult(Object):
+class ClearProfileResult(Object, kw_only=True):
     """[mod_chargingprofiles_clear_profile_result_object]"""
 
     result: ChargingProfileResultType
 
 
-class SetChargingProfile(Object):
+class SetChargingProfile(Object, kw_only=True):
     """[mod_chargingprofiles_set_charging_profile_object]"""
 
     charging_profile: ChargingProfile
@@ -89,11 +89,59 @@ class SetChargingProfile(Object):
 
 
 OPERATIONS = (
-    Operation("chargingprofiles.receiver.get_active", "GET", "/{session_id}", query=("duration", "response_url",), answer="ChargingProfileResponse", releases=("2.2.1", "2.3.0")),
-    Operation("chargingprofiles.receiver.put", "PUT", "/{session_id}", body="SetChargingProfile", answer="ChargingProfileResponse", releases=("2.2.1", "2.3.0")),
-    Operation("chargingprofiles.receiver.delete", "DELETE", "/{session_id}", query=("response_url",), answer="ChargingProfileResponse", releases=("2.2.1", "2.3.0")),
-    Operation("chargingprofiles.sender.result_active", "POST", "/{session_id}/active/{request_id}", body="ActiveChargingProfileResult", releases=("2.2.1", "2.3.0")),
-    Operation("chargingprofiles.sender.result_set", "POST", "/{session_id}/set/{request_id}", body="ChargingProfileResult", releases=("2.2.1", "2.3.0")),
-    Operation("chargingprofiles.sender.result_clear", "POST", "/{session_id}/clear/{request_id}", body="ClearProfileResult", releases=("2.2.1", "2.3.0")),
-    Operation("chargingprofiles.sender.put_active", "PUT", "/{session_id}", body="ActiveChargingProfile", releases=("2.2.1", "2.3.0")),
+    Operation(
+        "chargingprofiles.receiver.get_active",
+        "GET",
+        "/{session_id}",
+        query=(
+            "duration",
+            "response_url",
+        ),
+        answer="ChargingProfileResponse",
+        releases=("2.2.1", "2.3.0"),
+    ),
+    Operation(
+        "chargingprofiles.receiver.put",
+        "PUT",
+        "/{session_id}",
+        body="SetChargingProfile",
+        answer="ChargingProfileResponse",
+        releases=("2.2.1", "2.3.0"),
+    ),
+    Operation(
+        "chargingprofiles.receiver.delete",
+        "DELETE",
+        "/{session_id}",
+        query=("response_url",),
+        answer="ChargingProfileResponse",
+        releases=("2.2.1", "2.3.0"),
+    ),
+    Operation(
+        "chargingprofiles.sender.result_active",
+        "POST",
+        "/{session_id}/active/{request_id}",
+        body="ActiveChargingProfileResult",
+        releases=("2.2.1", "2.3.0"),
+    ),
+    Operation(
+        "chargingprofiles.sender.result_set",
+        "POST",
+        "/{session_id}/set/{request_id}",
+        body="ChargingProfileResult",
+        releases=("2.2.1", "2.3.0"),
+    ),
+    Operation(
+        "chargingprofiles.sender.result_clear",
+        "POST",
+        "/{session_id}/clear/{request_id}",
+        body="ClearProfileResult",
+        releases=("2.2.1", "2.3.0"),
+    ),
+    Operation(
+        "chargingprofiles.sender.put_active",
+        "PUT",
+        "/{session_id}",
+        body="ActiveChargingProfile",
+        releases=("2.2.1", "2.3.0"),
+    ),
 )

@@ -1,9 +1,12 @@
-"""The commands chapter: what an eMSP can ask of a station, answered at once and again when done. [mod_commands_commands_module]"""
+"""The commands chapter: what an eMSP can ask of a station, answered at once and again when done.
+
+[mod_commands_commands_module]
+"""
 
 from __future__ import annotations
 
-from evmesh.ocpi.tokens import Token
 from evmesh.ocpi.operation import Operation
+from evmesh.ocpi.tokens import Token
 from evmesh.ocpi.types import CiString36, ClosedEnum, DateTime, DisplayText, Object, OpenEnum, Url
 
 
@@ -40,14 +43,14 @@ class CommandType(OpenEnum):
     UNLOCK_CONNECTOR = "UNLOCK_CONNECTOR"
 
 
-class CancelReservation(Object):
+class CancelReservation(Object, kw_only=True):
     """[mod_commands_cancel_reservation_object]"""
 
     response_url: Url
     reservation_id: CiString36
 
 
-class CommandResponse(Object):
+class CommandResponse(Object, kw_only=True):
     """[mod_commands_command_response_object]"""
 
     result: CommandResponseType
@@ -55,14 +58,14 @@ class CommandResponse(Object):
     message: list[DisplayText] = []
 
 
-class CommandResult(Object):
+class CommandResult(Object, kw_only=True):
     """[mod_commands_command_result_object]"""
 
     result: CommandResultType
     message: list[DisplayText] = []
 
 
-class ReserveNow(Object):
+class ReserveNow(Object, kw_only=True):
     """[mod_commands_reserve_now_object]"""
 
     response_url: Url
@@ -74,7 +77,7 @@ class ReserveNow(Object):
     authorization_reference: CiString36 | None = None
 
 
-class StartSession(Object):
+class StartSession(Object, kw_only=True):
     """[mod_commands_start_session_object]"""
 
     response_url: Url
@@ -85,14 +88,14 @@ class StartSession(Object):
     authorization_reference: CiString36 | None = None
 
 
-class StopSession(Object):
+class StopSession(Object, kw_only=True):
     """[mod_commands_stop_session_object]"""
 
     response_url: Url
     session_id: CiString36
 
 
-class UnlockConnector(Object):
+class UnlockConnector(Object, kw_only=True):
     """[mod_commands_unlock_connector_object]"""
 
     response_url: Url
@@ -102,11 +105,36 @@ class UnlockConnector(Object):
 
 
 OPERATIONS = (
-    Operation("commands.receiver.cancel_reservation", "POST", "/CANCEL_RESERVATION", body="CancelReservation", answer="CommandResponse", releases=("2.2.1", "2.3.0")),
+    Operation(
+        "commands.receiver.cancel_reservation",
+        "POST",
+        "/CANCEL_RESERVATION",
+        body="CancelReservation",
+        answer="CommandResponse",
+        releases=("2.2.1", "2.3.0"),
+    ),
     Operation("commands.receiver.reserve_now", "POST", "/RESERVE_NOW", body="ReserveNow", answer="CommandResponse"),
-    Operation("commands.receiver.start_session", "POST", "/START_SESSION", body="StartSession", answer="CommandResponse"),
-    Operation("commands.receiver.stop_session", "POST", "/STOP_SESSION", body="StopSession", answer="CommandResponse"),
-    Operation("commands.receiver.unlock_connector", "POST", "/UNLOCK_CONNECTOR", body="UnlockConnector", answer="CommandResponse"),
+    Operation(
+        "commands.receiver.start_session",
+        "POST",
+        "/START_SESSION",
+        body="StartSession",
+        answer="CommandResponse",
+    ),
+    Operation(
+        "commands.receiver.stop_session",
+        "POST",
+        "/STOP_SESSION",
+        body="StopSession",
+        answer="CommandResponse",
+    ),
+    Operation(
+        "commands.receiver.unlock_connector",
+        "POST",
+        "/UNLOCK_CONNECTOR",
+        body="UnlockConnector",
+        answer="CommandResponse",
+    ),
     Operation("commands.receiver.other", "POST", "/{command}", answer="CommandResponse"),
     Operation("commands.sender.result", "POST", "/{command}/{command_id}", body="CommandResult"),
 )

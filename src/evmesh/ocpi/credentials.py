@@ -1,4 +1,7 @@
-"""The credentials chapter: who is on the platform at the other end, and the token to call it with. [credentials_credentials_endpoint]"""
+"""The credentials chapter: who is on the platform at the other end, and the token to call it with.
+
+[credentials_credentials_endpoint]
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from evmesh.ocpi.operation import Operation
 from evmesh.ocpi.types import CiString2, CiString3, CiString5, Object, Role, Some, String64, Url
 
 
-class CredentialsRole(Object):
+class CredentialsRole(Object, kw_only=True):
     """[credentials_credentialsrole_class]"""
 
     role: Role
@@ -16,7 +19,7 @@ class CredentialsRole(Object):
     country_code: CiString2
 
 
-class Credentials(Object):
+class Credentials(Object, kw_only=True):
     """[credentials_credentials_object]"""
 
     token: String64

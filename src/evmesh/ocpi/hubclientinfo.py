@@ -15,7 +15,7 @@ class ConnectionStatus(ClosedEnum):
     SUSPENDED = "SUSPENDED"
 
 
-class ClientInfo(Object):
+class ClientInfo(Object, kw_only=True):
     """[mod_hubclientinfo_client_info_object]"""
 
     party_id: CiString3
@@ -26,7 +26,19 @@ class ClientInfo(Object):
 
 
 OPERATIONS = (
-    Operation("hubclientinfo.receiver.get", "GET", "/{country_code}/{party_id}", answer="ClientInfo", releases=("2.2.1", "2.3.0")),
-    Operation("hubclientinfo.receiver.put", "PUT", "/{country_code}/{party_id}", body="ClientInfo", releases=("2.2.1", "2.3.0")),
+    Operation(
+        "hubclientinfo.receiver.get",
+        "GET",
+        "/{country_code}/{party_id}",
+        answer="ClientInfo",
+        releases=("2.2.1", "2.3.0"),
+    ),
+    Operation(
+        "hubclientinfo.receiver.put",
+        "PUT",
+        "/{country_code}/{party_id}",
+        body="ClientInfo",
+        releases=("2.2.1", "2.3.0"),
+    ),
     Operation("hubclientinfo.sender.list", "GET", "", answer="ClientInfo", paged=True, releases=("2.2.1", "2.3.0")),
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from evmesh.ocpi.operation import Operation
-from evmesh.ocpi.types import CiString2, CiString255, CiString3, CiString36, DateTime, Object, Some
+from evmesh.ocpi.types import CiString2, CiString3, CiString36, CiString255, DateTime, Object, Some
 
 
-class InvoiceReconciliationRecord(Object):
+class InvoiceReconciliationRecord(Object, kw_only=True):
     """[mod_invoicereconciliation_invoice_reconciliation_record_object]"""
 
     country_code: CiString2
@@ -18,9 +18,39 @@ class InvoiceReconciliationRecord(Object):
 
 
 OPERATIONS = (
-    Operation("invoicereconciliation.sender.list", "GET", "", answer="InvoiceReconciliationRecord", paged=True, releases=("2.3.0",)),
-    Operation("invoicereconciliation.receiver.get", "GET", "/{country_code}/{party_id}/{id}", answer="InvoiceReconciliationRecord", releases=("2.3.0",)),
-    Operation("invoicereconciliation.receiver.post", "POST", "", body="InvoiceReconciliationRecord", releases=("2.3.0",)),
-    Operation("invoicereconciliation.receiver.put", "PUT", "/{country_code}/{party_id}/{id}", body="InvoiceReconciliationRecord", releases=("2.3.0",)),
-    Operation("invoicereconciliation.receiver.delete", "DELETE", "/{country_code}/{party_id}/{id}", releases=("2.3.0",)),
+    Operation(
+        "invoicereconciliation.sender.list",
+        "GET",
+        "",
+        answer="InvoiceReconciliationRecord",
+        paged=True,
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "invoicereconciliation.receiver.get",
+        "GET",
+        "/{country_code}/{party_id}/{id}",
+        answer="InvoiceReconciliationRecord",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "invoicereconciliation.receiver.post",
+        "POST",
+        "",
+        body="InvoiceReconciliationRecord",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "invoicereconciliation.receiver.put",
+        "PUT",
+        "/{country_code}/{party_id}/{id}",
+        body="InvoiceReconciliationRecord",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "invoicereconciliation.receiver.delete",
+        "DELETE",
+        "/{country_code}/{party_id}/{id}",
+        releases=("2.3.0",),
+    ),
 )

@@ -5,7 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evmesh.ocpi.operation import Operation
-from evmesh.ocpi.types import CiString, CiString2, CiString25, CiString3, CiString36, CiString4, CiString48, ClosedEnum, DateTime, DisplayText, Int1, Int5, Latitude, LocalTime, Longitude, Number, Object, OpenEnum, Some, String10, String100, String12, String16, String255, String3, String4, String45, String50, String64, Url
+from evmesh.ocpi.types import (
+    CiString,
+    CiString2,
+    CiString3,
+    CiString4,
+    CiString25,
+    CiString36,
+    CiString48,
+    ClosedEnum,
+    DateTime,
+    DisplayText,
+    Int1,
+    Int5,
+    Latitude,
+    LocalTime,
+    Longitude,
+    Number,
+    Object,
+    OpenEnum,
+    Some,
+    String3,
+    String4,
+    String10,
+    String12,
+    String16,
+    String45,
+    String50,
+    String64,
+    String100,
+    String255,
+    Url,
+)
 
 if TYPE_CHECKING:
     from evmesh.ocpi.tokens import TokenType
@@ -225,7 +256,7 @@ class VehicleType(OpenEnum):
     DISABLED = "DISABLED"
 
 
-class AdditionalGeoLocation(Object):
+class AdditionalGeoLocation(Object, kw_only=True):
     """[mod_locations_additional_geo_location_class]"""
 
     latitude: Latitude
@@ -233,7 +264,7 @@ class AdditionalGeoLocation(Object):
     name: DisplayText | None = None
 
 
-class Image(Object):
+class Image(Object, kw_only=True):
     """[mod_locations_image_class]"""
 
     url: Url
@@ -244,7 +275,7 @@ class Image(Object):
     height: Int5 | None = None
 
 
-class BusinessDetails(Object):
+class BusinessDetails(Object, kw_only=True):
     """[mod_locations_business_details_class]"""
 
     name: String100
@@ -252,7 +283,7 @@ class BusinessDetails(Object):
     logo: Image | None = None
 
 
-class Connector(Object):
+class Connector(Object, kw_only=True):
     """[mod_locations_connector_object]"""
 
     id: CiString36
@@ -268,7 +299,7 @@ class Connector(Object):
     last_updated: DateTime
 
 
-class StatusSchedule(Object):
+class StatusSchedule(Object, kw_only=True):
     """[mod_locations_status_schedule_class]"""
 
     period_begin: DateTime
@@ -276,21 +307,21 @@ class StatusSchedule(Object):
     status: Status
 
 
-class GeoLocation(Object):
+class GeoLocation(Object, kw_only=True):
     """[mod_locations_geo_location_class]"""
 
     latitude: Latitude
     longitude: Longitude
 
 
-class EVSEParking(Object):
+class EVSEParking(Object, kw_only=True):
     """[mod_locations_evseparking_class]"""
 
     parking_id: CiString36
     evse_position: EVSEPosition | None = None
 
 
-class EVSE(Object):
+class EVSE(Object, kw_only=True):
     """[mod_locations_evse_object]"""
 
     uid: CiString36
@@ -310,21 +341,21 @@ class EVSE(Object):
     last_updated: DateTime
 
 
-class EnergySource(Object):
+class EnergySource(Object, kw_only=True):
     """[mod_locations_energy_source_class]"""
 
     source: EnergySourceCategory
     percentage: Number
 
 
-class EnvironmentalImpact(Object):
+class EnvironmentalImpact(Object, kw_only=True):
     """[mod_locations_environmental_impact_class]"""
 
     category: EnvironmentalImpactCategory
     amount: Number
 
 
-class EnergyMix(Object):
+class EnergyMix(Object, kw_only=True):
     """[mod_locations_energy_mix_class]"""
 
     is_green_energy: bool
@@ -334,14 +365,14 @@ class EnergyMix(Object):
     energy_product_name: String64 | None = None
 
 
-class ExceptionalPeriod(Object):
+class ExceptionalPeriod(Object, kw_only=True):
     """[mod_locations_exceptional_period_class]"""
 
     period_begin: DateTime
     period_end: DateTime
 
 
-class RegularHours(Object):
+class RegularHours(Object, kw_only=True):
     """[mod_locations_regular_hours_class]"""
 
     weekday: Int1
@@ -349,7 +380,7 @@ class RegularHours(Object):
     period_end: LocalTime
 
 
-class Hours(Object):
+class Hours(Object, kw_only=True):
     """[mod_locations_hours_class]"""
 
     twentyfourseven: bool
@@ -358,7 +389,7 @@ class Hours(Object):
     exceptional_closings: list[ExceptionalPeriod] = []
 
 
-class PublishTokenType(Object):
+class PublishTokenType(Object, kw_only=True):
     """[mod_locations_publish_token_type_class]"""
 
     uid: CiString36 | None = None
@@ -368,7 +399,7 @@ class PublishTokenType(Object):
     group_id: CiString36 | None = None
 
 
-class Parking(Object):
+class Parking(Object, kw_only=True):
     """[mod_locations_parking_object]"""
 
     id: CiString36
@@ -394,7 +425,7 @@ class Parking(Object):
     apds_reference: CiString | None = None
 
 
-class Location(Object):
+class Location(Object, kw_only=True):
     """[mod_locations_location_object]"""
 
     country_code: CiString2
@@ -431,14 +462,59 @@ OPERATIONS = (
     Operation("locations.sender.list", "GET", "", answer="Location", paged=True),
     Operation("locations.sender.get_location", "GET", "/{location_id}", answer="Location"),
     Operation("locations.sender.get_evse", "GET", "/{location_id}/{evse_uid}", answer="EVSE"),
-    Operation("locations.sender.get_connector", "GET", "/{location_id}/{evse_uid}/{connector_id}", answer="Connector"),
-    Operation("locations.receiver.get_location", "GET", "/{country_code}/{party_id}/{location_id}", answer="Location"),
+    Operation(
+        "locations.sender.get_connector",
+        "GET",
+        "/{location_id}/{evse_uid}/{connector_id}",
+        answer="Connector",
+    ),
+    Operation(
+        "locations.receiver.get_location",
+        "GET",
+        "/{country_code}/{party_id}/{location_id}",
+        answer="Location",
+    ),
     Operation("locations.receiver.put_location", "PUT", "/{country_code}/{party_id}/{location_id}", body="Location"),
-    Operation("locations.receiver.patch_location", "PATCH", "/{country_code}/{party_id}/{location_id}", body="Location"),
-    Operation("locations.receiver.get_evse", "GET", "/{country_code}/{party_id}/{location_id}/{evse_uid}", answer="EVSE"),
-    Operation("locations.receiver.put_evse", "PUT", "/{country_code}/{party_id}/{location_id}/{evse_uid}", body="EVSE"),
-    Operation("locations.receiver.patch_evse", "PATCH", "/{country_code}/{party_id}/{location_id}/{evse_uid}", body="EVSE"),
-    Operation("locations.receiver.get_connector", "GET", "/{country_code}/{party_id}/{location_id}/{evse_uid}/{connector_id}", answer="Connector"),
-    Operation("locations.receiver.put_connector", "PUT", "/{country_code}/{party_id}/{location_id}/{evse_uid}/{connector_id}", body="Connector"),
-    Operation("locations.receiver.patch_connector", "PATCH", "/{country_code}/{party_id}/{location_id}/{evse_uid}/{connector_id}", body="Connector"),
+    Operation(
+        "locations.receiver.patch_location",
+        "PATCH",
+        "/{country_code}/{party_id}/{location_id}",
+        body="Location",
+    ),
+    Operation(
+        "locations.receiver.get_evse",
+        "GET",
+        "/{country_code}/{party_id}/{location_id}/{evse_uid}",
+        answer="EVSE",
+    ),
+    Operation(
+        "locations.receiver.put_evse",
+        "PUT",
+        "/{country_code}/{party_id}/{location_id}/{evse_uid}",
+        body="EVSE",
+    ),
+    Operation(
+        "locations.receiver.patch_evse",
+        "PATCH",
+        "/{country_code}/{party_id}/{location_id}/{evse_uid}",
+        body="EVSE",
+    ),
+    Operation(
+        "locations.receiver.get_connector",
+        "GET",
+        "/{country_code}/{party_id}/{location_id}/{evse_uid}/{connector_id}",
+        answer="Connector",
+    ),
+    Operation(
+        "locations.receiver.put_connector",
+        "PUT",
+        "/{country_code}/{party_id}/{location_id}/{evse_uid}/{connector_id}",
+        body="Connector",
+    ),
+    Operation(
+        "locations.receiver.patch_connector",
+        "PATCH",
+        "/{country_code}/{party_id}/{location_id}/{evse_uid}/{connector_id}",
+        body="Connector",
+    ),
 )

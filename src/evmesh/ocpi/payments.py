@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from evmesh.ocpi.locations import GeoLocation
 from evmesh.ocpi.operation import Operation
-from evmesh.ocpi.types import CiString10, CiString2, CiString20, CiString3, CiString36, CiString45, ClosedEnum, DateTime, NonEmptyCiString255, Object, Price, Some, Url
+from evmesh.ocpi.types import (
+    CiString2,
+    CiString3,
+    CiString10,
+    CiString20,
+    CiString36,
+    CiString45,
+    ClosedEnum,
+    DateTime,
+    NonEmptyCiString255,
+    Object,
+    Price,
+    Some,
+    Url,
+)
 
 
 class CaptureStatusCode(ClosedEnum):
@@ -22,7 +36,7 @@ class InvoiceCreator(ClosedEnum):
     PTP = "PTP"
 
 
-class FinancialAdviceConfirmation(Object):
+class FinancialAdviceConfirmation(Object, kw_only=True):
     """[mod_payments_financial_advice_confirmation_object]"""
 
     id: CiString36
@@ -35,7 +49,7 @@ class FinancialAdviceConfirmation(Object):
     last_updated: DateTime
 
 
-class Terminal(Object):
+class Terminal(Object, kw_only=True):
     """[mod_payments_terminal_object]"""
 
     terminal_id: CiString36
@@ -57,16 +71,83 @@ class Terminal(Object):
 
 
 OPERATIONS = (
-    Operation("payments.sender.terminals.list", "GET", "/terminals", answer="Terminal", paged=True, releases=("2.3.0",)),
-    Operation("payments.sender.terminals.get", "GET", "/terminals/{terminal_id}", answer="Terminal", releases=("2.3.0",)),
-    Operation("payments.sender.terminals.activate", "POST", "/terminals/activate", body="Terminal", releases=("2.3.0",)),
-    Operation("payments.sender.terminals.deactivate", "POST", "/terminals/{terminal_id}/deactivate", releases=("2.3.0",)),
-    Operation("payments.sender.terminals.put", "PUT", "/terminals/{terminal_id}", body="Terminal", releases=("2.3.0",)),
-    Operation("payments.sender.terminals.patch", "PATCH", "/terminals/{terminal_id}", body="Terminal", releases=("2.3.0",)),
-    Operation("payments.sender.fac.list", "GET", "/financial-advice-confirmations", answer="FinancialAdviceConfirmation", paged=True, releases=("2.3.0",)),
-    Operation("payments.sender.fac.get", "GET", "/financial-advice-confirmations/{financial_advice_confirmation_id}", answer="FinancialAdviceConfirmation", releases=("2.3.0",)),
-    Operation("payments.receiver.terminals.get", "GET", "/terminals/{terminal_id}", answer="Terminal", releases=("2.3.0",)),
+    Operation(
+        "payments.sender.terminals.list",
+        "GET",
+        "/terminals",
+        answer="Terminal",
+        paged=True,
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "payments.sender.terminals.get",
+        "GET",
+        "/terminals/{terminal_id}",
+        answer="Terminal",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "payments.sender.terminals.activate",
+        "POST",
+        "/terminals/activate",
+        body="Terminal",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "payments.sender.terminals.deactivate",
+        "POST",
+        "/terminals/{terminal_id}/deactivate",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "payments.sender.terminals.put",
+        "PUT",
+        "/terminals/{terminal_id}",
+        body="Terminal",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "payments.sender.terminals.patch",
+        "PATCH",
+        "/terminals/{terminal_id}",
+        body="Terminal",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "payments.sender.fac.list",
+        "GET",
+        "/financial-advice-confirmations",
+        answer="FinancialAdviceConfirmation",
+        paged=True,
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "payments.sender.fac.get",
+        "GET",
+        "/financial-advice-confirmations/{financial_advice_confirmation_id}",
+        answer="FinancialAdviceConfirmation",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "payments.receiver.terminals.get",
+        "GET",
+        "/terminals/{terminal_id}",
+        answer="Terminal",
+        releases=("2.3.0",),
+    ),
     Operation("payments.receiver.terminals.post", "POST", "/terminals", body="Terminal", releases=("2.3.0",)),
-    Operation("payments.receiver.fac.get", "GET", "/financial-advice-confirmations/{financial_advice_confirmation_id}", answer="FinancialAdviceConfirmation", releases=("2.3.0",)),
-    Operation("payments.receiver.fac.post", "POST", "/financial-advice-confirmations", body="FinancialAdviceConfirmation", releases=("2.3.0",)),
+    Operation(
+        "payments.receiver.fac.get",
+        "GET",
+        "/financial-advice-confirmations/{financial_advice_confirmation_id}",
+        answer="FinancialAdviceConfirmation",
+        releases=("2.3.0",),
+    ),
+    Operation(
+        "payments.receiver.fac.post",
+        "POST",
+        "/financial-advice-confirmations",
+        body="FinancialAdviceConfirmation",
+        releases=("2.3.0",),
+    ),
 )

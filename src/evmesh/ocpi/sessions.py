@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from evmesh.ocpi.cdrs import AuthMethod, CdrToken, ChargingPeriod
 from evmesh.ocpi.operation import Operation
-from evmesh.ocpi.types import CiString2, CiString3, CiString36, ClosedEnum, DateTime, Number, Object, Price, String255, String3
+from evmesh.ocpi.types import (
+    CiString2,
+    CiString3,
+    CiString36,
+    ClosedEnum,
+    DateTime,
+    Number,
+    Object,
+    Price,
+    String3,
+    String255,
+)
 
 
 class ChargingPreferencesResponse(ClosedEnum):
@@ -36,7 +47,7 @@ class SessionStatus(ClosedEnum):
     RESERVATION = "RESERVATION"
 
 
-class ChargingPreferences(Object):
+class ChargingPreferences(Object, kw_only=True):
     """[mod_sessions_charging_preferences_object]"""
 
     profile_type: ProfileType
@@ -45,7 +56,7 @@ class ChargingPreferences(Object):
     discharge_allowed: bool = False
 
 
-class Session(Object):
+class Session(Object, kw_only=True):
     """[mod_sessions_session_object]"""
 
     country_code: CiString2
@@ -70,7 +81,14 @@ class Session(Object):
 
 OPERATIONS = (
     Operation("sessions.sender.list", "GET", "", answer="Session", paged=True),
-    Operation("sessions.sender.put_charging_preferences", "PUT", "/{session_id}/charging_preferences", body="ChargingPreferences", answer="ChargingPreferencesResponse", releases=("2.2.1", "2.3.0")),
+    Operation(
+        "sessions.sender.put_charging_preferences",
+        "PUT",
+        "/{session_id}/charging_preferences",
+        body="ChargingPreferences",
+        answer="ChargingPreferencesResponse",
+        releases=("2.2.1", "2.3.0"),
+    ),
     Operation("sessions.receiver.get", "GET", "/{country_code}/{party_id}/{session_id}", answer="Session"),
     Operation("sessions.receiver.put", "PUT", "/{country_code}/{party_id}/{session_id}", body="Session"),
     Operation("sessions.receiver.patch", "PATCH", "/{country_code}/{party_id}/{session_id}", body="Session"),

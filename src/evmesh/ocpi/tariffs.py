@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from evmesh.ocpi.locations import EnergyMix
 from evmesh.ocpi.operation import Operation
-from evmesh.ocpi.types import CiString2, CiString3, CiString36, ClosedEnum, DateTime, DisplayText, LocalDate, LocalTime, Number, Object, Some, String3, Url
+from evmesh.ocpi.types import (
+    CiString2,
+    CiString3,
+    CiString36,
+    ClosedEnum,
+    DateTime,
+    DisplayText,
+    LocalDate,
+    LocalTime,
+    Number,
+    Object,
+    Some,
+    String3,
+    Url,
+)
 
 
 class DayOfWeek(ClosedEnum):
@@ -62,7 +76,7 @@ class BookingRestrictionType(ClosedEnum):
     BOOKING_OVERTIME = "BOOKING_OVERTIME"
 
 
-class PriceComponent(Object):
+class PriceComponent(Object, kw_only=True):
     """[mod_tariffs_price_component_class]"""
 
     type: TariffDimensionType
@@ -71,14 +85,14 @@ class PriceComponent(Object):
     step_size: int
 
 
-class PriceLimit(Object):
+class PriceLimit(Object, kw_only=True):
     """[mod_tariffs_price_limit_class]"""
 
     before_taxes: Number
     after_taxes: Number | None = None
 
 
-class TariffRestrictions(Object):
+class TariffRestrictions(Object, kw_only=True):
     """[mod_tariffs_tariff_restrictions_class]"""
 
     start_time: LocalTime | None = None
@@ -98,14 +112,14 @@ class TariffRestrictions(Object):
     booking: BookingRestrictionType | None = None
 
 
-class TariffElement(Object):
+class TariffElement(Object, kw_only=True):
     """[mod_tariffs_tariff_element_class]"""
 
     price_components: Some[PriceComponent]
     restrictions: TariffRestrictions | None = None
 
 
-class Tariff(Object):
+class Tariff(Object, kw_only=True):
     """[mod_tariffs_tariff_object]"""
 
     country_code: CiString2
@@ -130,6 +144,12 @@ OPERATIONS = (
     Operation("tariffs.sender.list", "GET", "", answer="Tariff", paged=True),
     Operation("tariffs.receiver.get", "GET", "/{country_code}/{party_id}/{tariff_id}", answer="Tariff"),
     Operation("tariffs.receiver.put", "PUT", "/{country_code}/{party_id}/{tariff_id}", body="Tariff"),
-    Operation("tariffs.receiver.patch", "PATCH", "/{country_code}/{party_id}/{tariff_id}", body="Tariff", releases=("2.1.1",)),
+    Operation(
+        "tariffs.receiver.patch",
+        "PATCH",
+        "/{country_code}/{party_id}/{tariff_id}",
+        body="Tariff",
+        releases=("2.1.1",),
+    ),
     Operation("tariffs.receiver.delete", "DELETE", "/{country_code}/{party_id}/{tariff_id}"),
 )

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evmesh.ocpi.operation import Operation
-from evmesh.ocpi.types import CiString2, CiString3, CiString36, ClosedEnum, DateTime, DisplayText, Object, OpenEnum, String2, String64
+from evmesh.ocpi.types import (
+    CiString2,
+    CiString3,
+    CiString36,
+    ClosedEnum,
+    DateTime,
+    DisplayText,
+    Object,
+    OpenEnum,
+    String2,
+    String64,
+)
 
 if TYPE_CHECKING:
     from evmesh.ocpi.sessions import ProfileType
@@ -40,14 +51,14 @@ class WhitelistType(ClosedEnum):
     NEVER = "NEVER"
 
 
-class EnergyContract(Object):
+class EnergyContract(Object, kw_only=True):
     """[mod_tokens_energy_contract_class]"""
 
     supplier_name: String64
     contract_id: String64 | None = None
 
 
-class Token(Object):
+class Token(Object, kw_only=True):
     """[mod_tokens_token_object]"""
 
     country_code: CiString2
@@ -66,14 +77,14 @@ class Token(Object):
     last_updated: DateTime
 
 
-class LocationReferences(Object):
+class LocationReferences(Object, kw_only=True):
     """[mod_tokens_location_references_class]"""
 
     location_id: CiString36
     evse_uids: list[CiString36] = []
 
 
-class AuthorizationInfo(Object):
+class AuthorizationInfo(Object, kw_only=True):
     """[mod_tokens_authorization_info_object]"""
 
     allowed: AllowedType
@@ -84,9 +95,28 @@ class AuthorizationInfo(Object):
 
 
 OPERATIONS = (
-    Operation("tokens.receiver.get", "GET", "/{country_code}/{party_id}/{token_uid}", query=("type",), answer="Token"),
+    Operation(
+        "tokens.receiver.get",
+        "GET",
+        "/{country_code}/{party_id}/{token_uid}",
+        query=("type",),
+        answer="Token",
+    ),
     Operation("tokens.receiver.put", "PUT", "/{country_code}/{party_id}/{token_uid}", query=("type",), body="Token"),
-    Operation("tokens.receiver.patch", "PATCH", "/{country_code}/{party_id}/{token_uid}", query=("type",), body="Token"),
+    Operation(
+        "tokens.receiver.patch",
+        "PATCH",
+        "/{country_code}/{party_id}/{token_uid}",
+        query=("type",),
+        body="Token",
+    ),
     Operation("tokens.sender.list", "GET", "", answer="Token", paged=True),
-    Operation("tokens.sender.authorize", "POST", "/{token_uid}/authorize", query=("type",), body="LocationReferences", answer="AuthorizationInfo"),
+    Operation(
+        "tokens.sender.authorize",
+        "POST",
+        "/{token_uid}/authorize",
+        query=("type",),
+        body="LocationReferences",
+        answer="AuthorizationInfo",
+    ),
 )

@@ -7,12 +7,10 @@ from typing import Any
 from evmesh.ocpi.types import DateTime, Object, String
 
 
-class Response(Object):
+class Response(Object, kw_only=True):
     """[transport_response_class]"""
 
     data: Any = None
     status_code: int
     status_message: String | None = None
     timestamp: DateTime
-
-

@@ -23,7 +23,7 @@ import msgspec
 T = TypeVar("T")
 
 
-class Object(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Object(msgspec.Struct, omit_defaults=True):
     """Any object or class of the specification."""
 
 
@@ -85,6 +85,7 @@ String4 = Annotated[str, Text("string", 4)]
 String10 = Annotated[str, Text("string", 10)]
 String12 = Annotated[str, Text("string", 12)]
 String16 = Annotated[str, Text("string", 16)]
+String20 = Annotated[str, Text("string", 20)]
 String45 = Annotated[str, Text("string", 45)]
 String50 = Annotated[str, Text("string", 50)]
 String64 = Annotated[str, Text("string", 64)]
@@ -95,9 +96,7 @@ String5000 = Annotated[str, Text("string", 5000)]
 Latitude = Annotated[str, Text("string", 10, pattern=r"-?[0-9]{1,2}\.[0-9]{5,7}")]
 Longitude = Annotated[str, Text("string", 11, pattern=r"-?[0-9]{1,3}\.[0-9]{5,7}")]
 LocalTime = Annotated[str, Text("string", 5, pattern=r"([0-1][0-9]|2[0-3]):[0-5][0-9]")]
-LocalDate = Annotated[
-    str, Text("string", 10, pattern=r"([12][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
-]
+LocalDate = Annotated[str, Text("string", 10, pattern=r"([12][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")]
 
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?\s*(Z|z|[+-]\d\d:?\d\d)?", re.ASCII
@@ -143,14 +142,14 @@ class Role(ClosedEnum):
     SCSP = "SCSP"
 
 
-class DisplayText(Object):
+class DisplayText(Object, kw_only=True):
     """A text for people, in one language. [types_displaytext_class]"""
 
     language: String2
     text: String512
 
 
-class TaxAmount(Object):
+class TaxAmount(Object, kw_only=True):
     """One tax on a price. [types_taxamount_class]"""
 
     name: String
@@ -159,7 +158,7 @@ class TaxAmount(Object):
     amount: Number
 
 
-class Price(Object):
+class Price(Object, kw_only=True):
     """An amount without taxes and the taxes on it; no taxes means that they are not known. [types_price_class]"""
 
     before_taxes: Number

@@ -38,7 +38,7 @@ class VersionNumber(OpenEnum):
     V2_3_0 = "2.3.0"
 
 
-class Endpoint(Object):
+class Endpoint(Object, kw_only=True):
     """[versions_endpoint_class]"""
 
     identifier: ModuleID
@@ -46,14 +46,14 @@ class Endpoint(Object):
     url: Url
 
 
-class Version(Object):
+class Version(Object, kw_only=True):
     """[versions_version_class]"""
 
     version: VersionNumber
     url: Url
 
 
-class VersionDetails(Object):
+class VersionDetails(Object, kw_only=True):
     """[versions_versiondetails_class]"""
 
     version: VersionNumber

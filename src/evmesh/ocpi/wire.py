@@ -1,0 +1,254 @@
+"""Reading what came over the wire, and writing what goes out.
+
+`read` is forgiving. A document that keeps every rule of its release passes one typed decode in C; only one that does
+not takes the slow road, which names each deviation and repairs what can be repaired (`check.py`). Then the document
+is lifted into the newest words. `write` is strict: it says a canonical document in the partner's words, checks the
+result like any reader would, cuts what may be cut, and refuses the rest.
+
+Numbers are exact both ways: what stands in the text is what is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from evmesh.base.findings import Finding, pointer
+from evmesh.ocpi.check import MISSING, examine
+from evmesh.ocpi.constraints import CONSTRAINTS
+from evmesh.ocpi.dialect import Dialect
+from evmesh.ocpi.releases import RELEASES, Context, NeedsObject, Release, Unsayable
+from evmesh.ocpi.schema import ObjectRule, Rules
+from evmesh.ocpi.status_codes import NotJson
+from evmesh.ocpi.types import parse_timestamp
+
+__all__ = [
+    "Context",
+    "NeedsObject",
+    "Read",
+    "Unsayable",
+    "Written",
+    "check",
+    "decode",
+    "encode",
+    "read",
+    "write",
+]
+
+Document = dict[str, Any]
+
+_UNUSUAL_TIMESTAMP = re.compile(rb"T\d\d:\d\d:\d\d(?:\.\d{5,}|(?:\.\d*)?[+-])")
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def decode(body: bytes | str) -> Any:
+    """The JSON value, numbers as int or exact Decimal; NotJson says where the text breaks off or goes too deep."""
+    try:
+        return _decoder.decode(body)
+    except RecursionError:
+        raise NotJson("the body is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, ValueError) as error:
+        raise NotJson(f"the body is not JSON: {error}") from None
+
+
+def encode(document: Any) -> bytes:
+    return _encoder.encode(document)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read: `document` in the newest words (None when it cannot be used), `wire` as the partner said it,
+    and the findings."""
+
+    document: Document | None
+    wire: Any
+    findings: list[Finding] = field(default_factory=list)
+
+    def why(self) -> str:
+        """The findings that make it unusable, as one sentence for the partner."""
+        return "; ".join(f"{f.pointer or '/'}: {f.message}" for f in self.findings if f.fatal)[:500]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What can be sent, and what was lost or changed on the way. `sayable_from`: not to be sent before."""
+
+    document: Document
+    text: bytes
+    findings: list[Finding] = field(default_factory=list)
+    sayable_from: datetime | None = None
+
+
+def read(name: str, body: bytes | Document, dialect: Dialect, context: Context | None = None) -> Read:
+    """The object that the body holds, in the newest words. Raises NotJson only."""
+    release = dialect.release
+    context = context or Context()
+    if isinstance(body, bytes):
+        raw, document = body, decode(body)
+    else:
+        raw, document = encode(body), body
+    findings: list[Finding] = []
+    usable = document
+    if not keeps_rules(release, name, raw, document):
+        findings, usable = examine(
+            release.rules, release.name_of(name), document, takes_unknown=release.takes_unknown_fields
+        )
+        if usable is MISSING or any(finding.fatal for finding in findings):
+            return Read(None, document, findings)
+    try:
+        lifted = release.lift(name, usable, context)
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        # A shape that passed as harmless and yet cannot be lifted is the partner's document, not our failure.
+        findings.append(Finding("error", "cannot_be_lifted", "", f"{name} cannot be understood: {error}", True))
+        return Read(None, document, findings)
+    return Read(lifted, document, findings + context.findings)
+
+
+def keeps_rules(release: Release, name: str, raw: bytes, document: Any, *, strict: bool = False) -> bool:
+    """Whether the document keeps every rule of the release: types, limits, cardinalities, enums, constraints."""
+    plain = raw.isascii() and b"\\" not in raw
+    try:
+        release.checkers.decoder(release.name_of(name), plain=plain, strict=strict).decode(raw)
+    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
+        return False
+    if _UNUSUAL_TIMESTAMP.search(raw) is not None:
+        return False
+    return not _breaks_constraint(release, release.name_of(name), document)
+
+
+def _breaks_constraint(release: Release, name: str, document: Document) -> bool:
+    for row in CONSTRAINTS.get(name, ()):
+        for _ in row.broken(document, release.rules):
+            return True
+    for field_name, child, many in _constrained(release, name):
+        value = document.get(field_name)
+        if value is None:
+            continue
+        for item in value if many else (value,):
+            if _breaks_constraint(release, child, item):
+                return True
+    return False
+
+
+_constrained_children: dict[tuple[str, str], tuple[tuple[str, str, bool], ...]] = {}
+
+
+def _constrained(release: Release, name: str) -> tuple[tuple[str, str, bool], ...]:
+    """The fields below which some constraint lies, so that nothing else is walked."""
+    key = (release.name, name)
+    found = _constrained_children.get(key)
+    if found is None:
+        rules = release.rules
+        found = _constrained_children[key] = tuple(
+            (f.name, f.type, f.many)
+            for f in rules.objects[name].fields.values()
+            if f.type in rules.objects and (f.type in CONSTRAINTS or _constrained(release, f.type))
+        )
+    return found
+
+
+def check(name: str, document: Any, release: str, *, partial: bool = False) -> list[Finding]:
+    """Every deviation of a document from a release, by the slow road. `name` as in the specification."""
+    found = RELEASES[release]
+    if found.name_of(name) not in found.rules.objects:
+        raise KeyError(f"{release} has no object {name}")
+    return examine(
+        found.rules, found.name_of(name), document, partial=partial, takes_unknown=found.takes_unknown_fields
+    )[0]
+
+
+def write(name: str, document: Document, dialect: Dialect, context: Context | None = None) -> Written:
+    """The canonical document in the partner's words.
+
+    Raises Unsayable when the release has no words for it or the result would break a rule that cannot be mended, and
+    NeedsObject when another object must be there first.
+    """
+    release = dialect.release
+    context = context or Context()
+    said = release.say(name, document, context)
+    raw = encode(said)
+    strict = not release.takes_unknown_fields
+    findings = context.findings
+    if not keeps_rules(release, name, raw, said, strict=strict):
+        said = _mend(release, name, said, findings)
+        raw = encode(said)
+    if release.ascii_strings and not raw.isascii():
+        findings.append(Finding("info", "not_ascii", "", "texts beyond ASCII go out as UTF-8"))
+    return Written(said, raw, findings, _sayable_from(name, document, release))
+
+
+def _sayable_from(name: str, document: Document, release: Release) -> datetime | None:
+    """A release whose tariffs have no dates gets a tariff when it begins to hold."""
+    if name == "Tariff" and not release.tariff_has_dates and document.get("start_date_time"):
+        return parse_timestamp(document["start_date_time"])
+    return None
+
+
+def _mend(release: Release, name: str, said: Document, findings: list[Finding]) -> Document:
+    """What breaks a rule of the release, cut or left out where that is harmless; Unsayable otherwise."""
+    rule_name = release.name_of(name)
+    mended = _prune(release.rules, release.rules.objects[rule_name], said, (), findings, release.takes_unknown_fields)
+    left, repaired = examine(release.rules, rule_name, mended, takes_unknown=release.takes_unknown_fields)
+    harmful = [f for f in left if f.severity == "error" and f.code not in HARMLESS_TO_SEND]
+    findings.extend(f for f in left if f.severity != "error" or f.code in HARMLESS_TO_SEND)
+    if harmful:
+        raise Unsayable("; ".join(f"{f.pointer or '/'}: {f.message}" for f in harmful)[:500])
+    assert isinstance(repaired, dict)
+    return repaired
+
+
+HARMLESS_TO_SEND = frozenset({"timestamp_form", "number_as_text", "text_as_number", "boolean_as_text", "wrong_case"})
+"""Errors that the repaired document no longer has."""
+
+
+def _prune(
+    rules: Rules,
+    rule: ObjectRule,
+    value: Any,
+    path: tuple[Any, ...],
+    findings: list[Finding],
+    keeps_unknown: bool,
+) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kept: Document = {}
+    for name, item in value.items():
+        f = rule.fields.get(name)
+        at = (*path, name)
+        if f is None:
+            if keeps_unknown:
+                kept[name] = item
+            else:
+                findings.append(Finding("info", "lost", pointer(*at), f"{rule.name} has no field {name} there"))
+            continue
+        shape: Callable[[Any, tuple[Any, ...]], Any]
+        if f.type in rules.objects:
+            child = rules.objects[f.type]
+
+            def shape(x: Any, where: tuple[Any, ...], child: ObjectRule = child) -> Any:
+                return _prune(rules, child, x, where, findings, keeps_unknown)
+        elif f.type == "string" and f.max_length is not None and f.pattern is None:
+            most = f.max_length
+
+            def shape(x: Any, where: tuple[Any, ...], most: int = most) -> Any:
+                if isinstance(x, str) and len(x) > most:
+                    findings.append(Finding("warning", "cut", pointer(*where), f"cut to {most} characters"))
+                    return x[:most].rstrip()
+                return x
+        else:
+
+            def shape(x: Any, where: tuple[Any, ...]) -> Any:
+                return x
+
+        if isinstance(item, list):
+            kept[name] = [shape(x, (*at, index)) for index, x in enumerate(item)]
+        else:
+            kept[name] = shape(item, at)
+    return kept
