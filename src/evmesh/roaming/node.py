@@ -51,6 +51,7 @@ class Roaming:
     pull_on_registration: bool = True
     authorise_timeout: float = 4.0
     command_timeout: float = 30.0
+    session_update_every: float = 60.0
     reservation_minutes: int = 60
 
     def page_limit(self, module: str) -> int:
