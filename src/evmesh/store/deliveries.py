@@ -1,0 +1,348 @@
+"""What partners lack: one row says *partner P lacks object X as it now is*.
+
+The row does not hold what to send. Whoever delivers writes the object as it is at that moment, so ten changes while a
+partner is away are one delivery, and an older state never follows a newer one. A row is written in the transaction
+that changes the object: neither is ever there without the other.
+
+                  lack                        due
+        nothing ────────▶ waiting ───────────────────▶ trying
+           ▲                ▲  ▲                       │ │ │
+           │                │  └── failed, lease over ─┘ │ │
+           │                └──── a newer change came ───┤ │
+           └─ delivered, forgo   ────────────────────────┘ │
+                                                           ▼
+        waiting ◀──────────── lack, retry ──────── doubtful, refused
+
+A try is for the change that the object had when the try began (`Delivery.change`). A change that comes during the try
+raises `wanted_change`; whatever the try ends with, the row then waits again. A try is leased: when its process dies,
+the lease runs out, or `release_leases` at the next start ends it at once.
+
+`told` remembers what a partner was last told, for a PATCH's difference and for retractions.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from evmesh.store.schema import deliveries, objects, partners, told
+from evmesh.store.transaction import insert, next_change, now, replace
+
+Action = Literal["put", "delete"]
+Settled = Literal["doubtful", "refused"]
+
+WAITING = "waiting"
+TRYING = "trying"
+
+PER_PARTNER = 8
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """A try that begins. `attempts` counts it."""
+
+    id: int
+    partner_id: int
+    seq: int
+    kind: str
+    action: str
+    change: int
+    attempts: int
+    lacked_since: datetime
+
+
+class Lacking(msgspec.Struct, frozen=True):
+    """A row as people and metrics see it."""
+
+    id: int
+    partner_id: int
+    seq: int
+    kind: str
+    action: str
+    state: str
+    wanted_change: int
+    attempts: int
+    due_at: datetime
+    lacked_since: datetime
+    error: str | None
+
+
+class Count(msgspec.Struct, frozen=True):
+    waiting: int = 0
+    trying: int = 0
+    doubtful: int = 0
+    refused: int = 0
+    oldest: datetime | None = None
+    """Since when the partner lacks what it has lacked longest."""
+
+
+def lack(
+    tx: Connection,
+    partner_id: int,
+    seq: int,
+    kind: str,
+    action: Action = "put",
+    due_at: datetime | None = None,
+) -> None:
+    """From now on the partner lacks this object as it is at this moment; to be told at once, or at `due_at`."""
+    moment = now(tx)
+    next_change(tx)  # wakes whoever delivers
+    row = {
+        "partner_id": partner_id,
+        "seq": seq,
+        "kind": kind,
+        "action": action,
+        "state": WAITING,
+        "due_at": due_at or moment,
+        "lacked_since": moment,
+    }
+    tx.execute(_lack(tx.dialect.name), row)
+
+
+@functools.cache
+def _lack(dialect: str) -> Any:
+    change = select(objects.c.change).where(objects.c.seq == bindparam("seq")).scalar_subquery()
+    statement = insert(dialect, deliveries).values(
+        {name: bindparam(name) for name in ("partner_id", "seq", "kind", "action", "state", "due_at", "lacked_since")}
+        | {"wanted_change": change, "attempts": 0, "again": False}
+    )
+    old, new = deliveries.c, statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=["partner_id", "seq"],
+        set_={
+            "action": new.action,
+            "wanted_change": new.wanted_change,
+            "due_at": new.due_at,
+            "state": case((old.state == TRYING, TRYING), else_=WAITING),
+            # What is being told now says the other thing, though the object did not change.
+            "again": and_(old.state == TRYING, or_(old.again, old.action != new.action)),
+            # After a partner has refused, what comes next is a new beginning.
+            "attempts": case((old.state.in_([WAITING, TRYING]), old.attempts), else_=0),
+        },
+    )
+
+
+def due(
+    tx: Connection,
+    at: datetime,
+    limit: int,
+    lease_s: float,
+    busy_partners: Collection[int] = (),
+    *,
+    per_partner: int = PER_PARTNER,
+) -> list[Delivery]:
+    """Begin tries: lease what is due, oldest first, and return it.
+
+    No partner has more than `per_partner` tries at once, so a long queue leaves room for everybody else; those in
+    `busy_partners` get none. The partner who has waited longest comes first.
+    """
+    _end_leases(tx, deliveries.c.leased_until <= at, at)
+    begun: list[Delivery] = []
+    for partner_id, trying in _partners_with_something_due(tx, at, busy_partners):
+        room = min(per_partner - trying, limit - len(begun))
+        if room > 0:
+            begun += _begin(tx, partner_id, at, room, at + timedelta(seconds=lease_s))
+    return begun
+
+
+def _partners_with_something_due(tx: Connection, at: datetime, busy_partners: Collection[int]) -> list[tuple[int, int]]:
+    """Each with how many tries it has already; asked partner by partner, which costs an index step each."""
+    of_partner = deliveries.c.partner_id == partners.c.id
+    oldest = select(func.min(deliveries.c.due_at)).where(of_partner, deliveries.c.state == WAITING)
+    trying = select(func.count()).where(of_partner, deliveries.c.state == TRYING)
+    statement = select(
+        partners.c.id, oldest.scalar_subquery().label("oldest"), trying.scalar_subquery().label("trying")
+    ).subquery()
+    found = tx.execute(
+        select(statement.c.id, statement.c.trying)
+        .where(statement.c.oldest <= at, statement.c.id.not_in(busy_partners))
+        .order_by(statement.c.oldest, statement.c.id)
+    )
+    return [(partner_id, trying) for partner_id, trying in found]
+
+
+def _begin(tx: Connection, partner_id: int, at: datetime, limit: int, leased_until: datetime) -> list[Delivery]:
+    first = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.partner_id == partner_id,
+            deliveries.c.state == WAITING,
+            deliveries.c.due_at <= at,
+        )
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(limit)
+    )
+    ids = list(tx.scalars(first))
+    started = (
+        update(deliveries)
+        .where(deliveries.c.id.in_(ids))
+        .values(state=TRYING, leased_until=leased_until, attempts=deliveries.c.attempts + 1, again=False)
+        .returning(
+            deliveries.c.id,
+            deliveries.c.partner_id,
+            deliveries.c.seq,
+            deliveries.c.kind,
+            deliveries.c.action,
+            deliveries.c.wanted_change,
+            deliveries.c.attempts,
+            deliveries.c.lacked_since,
+        )
+    )
+    place = {id: index for index, id in enumerate(ids)}
+    return sorted((Delivery(*row) for row in tx.execute(started)), key=lambda begun: place[begun.id])
+
+
+def delivered(tx: Connection, id: int, change: int, told_text: str | None) -> bool:
+    """The partner has the object as of `change`; True if it lacks nothing newer.
+
+    `told_text` is what it was told, None after a DELETE: then it holds nothing.
+    """
+    row = tx.execute(select(deliveries.c.partner_id, deliveries.c.seq).where(deliveries.c.id == id)).one_or_none()
+    if row is None:
+        return True
+    if told_text is None:
+        tx.execute(delete(told).where(told.c.partner_id == row.partner_id, told.c.seq == row.seq))
+    else:
+        values = {"partner_id": row.partner_id, "seq": row.seq, "change": change, "text": told_text}
+        replace(tx, told, ["partner_id", "seq"], values)
+    return forgo(tx, id, change)
+
+
+def forgo(tx: Connection, id: int, change: int) -> bool:
+    """There is nothing to tell of the object as of `change`; True if the partner lacks nothing newer."""
+    there = deliveries.c.id == id
+    satisfied = and_(deliveries.c.wanted_change <= change, deliveries.c.again.is_(False))
+    if tx.execute(delete(deliveries).where(there, satisfied)).rowcount:
+        return True
+    back = update(deliveries).where(there)
+    return not tx.execute(
+        back.values(state=WAITING, leased_until=None, due_at=now(tx), attempts=0, again=False, error=None)
+    ).rowcount
+
+
+def failed(tx: Connection, id: int, error: str, due_at: datetime) -> None:
+    """The try failed in a way that may pass; the next one is due at `due_at`."""
+    tx.execute(
+        update(deliveries)
+        .where(deliveries.c.id == id, deliveries.c.state == TRYING)
+        .values(state=WAITING, leased_until=None, due_at=due_at, error=error, again=False)
+    )
+
+
+def settle(tx: Connection, id: int, change: int, state: Settled, error: str) -> bool:
+    """No further try of the object as of `change`: the partner refused it, or nobody knows whether it has it.
+
+    False if a newer change came meanwhile; that one is tried as usual.
+    """
+    newer = or_(deliveries.c.wanted_change > change, deliveries.c.again)
+    ended = (
+        update(deliveries)
+        .where(deliveries.c.id == id, deliveries.c.state == TRYING)
+        .values(
+            state=case((newer, WAITING), else_=state),
+            attempts=case((newer, 0), else_=deliveries.c.attempts),
+            due_at=now(tx),
+            leased_until=None,
+            again=False,
+            error=error,
+        )
+        .returning(deliveries.c.state)
+    )
+    return tx.scalars(ended).one_or_none() == state
+
+
+def told_of(tx: Connection, partner_id: int, seq: int) -> tuple[int, str] | None:
+    """The change and the text that the partner was last told of an object; None if it holds nothing from us."""
+    row = tx.execute(
+        select(told.c.change, told.c.text).where(told.c.partner_id == partner_id, told.c.seq == seq)
+    ).one_or_none()
+    return None if row is None else (row.change, row.text)
+
+
+def next_due(tx: Connection, busy_partners: Collection[int] = ()) -> datetime | None:
+    """When there is something to do next: a delivery falls due, or a lease runs out."""
+    falls_due = select(func.min(deliveries.c.due_at)).where(
+        deliveries.c.state == literal_column("'waiting'"), deliveries.c.partner_id.not_in(busy_partners)
+    )
+    runs_out = select(func.min(deliveries.c.leased_until)).where(deliveries.c.state == literal_column("'trying'"))
+    moments = [tx.scalars(falls_due).one(), tx.scalars(runs_out).one()]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def release_leases(tx: Connection) -> None:
+    """At the start of a node: nobody tries any more, and what had failed is tried at once."""
+    _end_leases(tx, true(), now(tx))
+    _try_at_once(tx, true())
+
+
+def hurry(tx: Connection, partner_id: int) -> None:
+    """The partner is there again: what had failed is tried at once."""
+    _try_at_once(tx, deliveries.c.partner_id == partner_id)
+
+
+def counts(tx: Connection) -> dict[int, Count]:
+    """What each partner lacks; partners that lack nothing are not in it."""
+    statement = select(
+        deliveries.c.partner_id, deliveries.c.state, func.count(), func.min(deliveries.c.lacked_since)
+    ).group_by(deliveries.c.partner_id, deliveries.c.state)
+    found: dict[int, Count] = {}
+    for partner_id, state, count, since in tx.execute(statement):
+        known = found.get(partner_id, Count())
+        oldest = since if known.oldest is None else min(known.oldest, since)
+        found[partner_id] = msgspec.structs.replace(known, **{state: count, "oldest": oldest})
+    return found
+
+
+def listing(
+    tx: Connection, partner_id: int | None = None, *, states: Collection[str] = (), limit: int = 100
+) -> list[Lacking]:
+    """Rows, oldest first."""
+    statement = select(*(deliveries.c[name] for name in Lacking.__struct_fields__))
+    if partner_id is not None:
+        statement = statement.where(deliveries.c.partner_id == partner_id)
+    if states:
+        statement = statement.where(deliveries.c.state.in_(states))
+    statement = statement.order_by(deliveries.c.lacked_since, deliveries.c.id).limit(limit)
+    return [Lacking(*row) for row in tx.execute(statement)]
+
+
+def drop(tx: Connection, partner_id: int) -> None:
+    """A partner is gone: it lacks nothing, and what it was told no longer matters."""
+    tx.execute(delete(deliveries).where(deliveries.c.partner_id == partner_id))
+    tx.execute(delete(told).where(told.c.partner_id == partner_id))
+
+
+def _end_leases(tx: Connection, which: ColumnElement[bool], due_at: datetime) -> None:
+    # Written as a constant, so that the index over leased rows alone is used.
+    leased = deliveries.c.state == literal_column("'trying'")
+    tx.execute(
+        update(deliveries).where(leased, which).values(state=WAITING, leased_until=None, due_at=due_at, again=False)
+    )
+
+
+def _try_at_once(tx: Connection, which: ColumnElement[bool]) -> None:
+    # Without attempts, a later moment is one that was asked for.
+    waiting = deliveries.c.state == literal_column("'waiting'")
+    tx.execute(
+        update(deliveries)
+        .where(waiting, deliveries.c.attempts > 0, deliveries.c.due_at > now(tx), which)
+        .values(due_at=now(tx))
+    )
+    next_change(tx)

@@ -1,0 +1,284 @@
+"""Locations, tariffs, sessions, CDRs and tokens: ours and our partners', in one table.
+
+An object is its canonical document as JSON text, with the columns that lists, look-ups and checks need beside it. What
+a partner sent is kept as well, word for word (`wire`), and the release that it was written in.
+
+Put by put an object goes:
+
+    nothing ── put ──▶ CREATED
+    held, an equal or newer `last_updated`, anything different ── put ──▶ REPLACED
+    held, an equal or newer `last_updated`, nothing different  ── put ──▶ UNCHANGED    nothing written
+    held, a newer `last_updated` than the one that comes       ── put ──▶ STALE        nothing written
+
+An object that is gone is marked, not deleted: what was charged there still refers to it. A put brings it back.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Container
+from datetime import datetime
+from enum import Enum
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+
+from evmesh.store.schema import OURS, marks, objects, wordings
+from evmesh.store.transaction import give_back_change, insert, next_change, now
+
+Kind = Literal["locations", "tariffs", "sessions", "cdrs", "tokens"]
+
+
+class Outcome(Enum):
+    CREATED = "created"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+    STALE = "stale"
+
+
+class Held(msgspec.Struct, frozen=True):
+    """An object as it is held. `wire` is None where the partner's own document is the canonical one."""
+
+    seq: int
+    kind: str
+    partner_id: int
+    country_code: str
+    party_id: str
+    id: str
+    key: str
+    last_updated: datetime
+    change: int
+    document: str
+    wire: str | None
+    release: str
+    token_party: str | None
+    absent_since: datetime | None
+
+    @property
+    def owner(self) -> str:
+        return party(self.country_code, self.party_id)
+
+    @property
+    def wire_or_document(self) -> str:
+        return self.document if self.wire is None else self.wire
+
+
+_HELD = tuple(objects.c[field] for field in Held.__struct_fields__)
+
+
+def party(country_code: str, party_id: str) -> str:
+    """How a party is written in `owner` and `token_party`: `SE*VLT`. Parties are compared without case."""
+    return f"{country_code}*{party_id}".upper()
+
+
+def put(
+    tx: Connection,
+    kind: str,
+    partner_id: int,
+    country_code: str,
+    party_id: str,
+    id: str,
+    key: str,
+    document: str,
+    wire: str | None,
+    release: str,
+    last_updated: datetime,
+    token_party: str | None = None,
+    *,
+    refuse_stale: bool = True,
+) -> tuple[Outcome, Held]:
+    """Create or replace the object that `key` names among this partner's; return what is held now."""
+    change = next_change(tx)
+    values = {
+        "kind": kind,
+        "partner_id": partner_id,
+        "country_code": country_code,
+        "party_id": party_id,
+        "id": id,
+        "key": key,
+        "last_updated": last_updated,
+        "change": change,
+        "document": document,
+        "wire": wire,
+        "release": release,
+        "token_party": token_party and token_party.upper(),
+        "absent_since": None,
+        "owner": party(country_code, party_id),
+        "folded_id": id.casefold(),
+        "first_change": change,
+    }
+    row = tx.execute(_upsert(tx.dialect.name, refuse_stale), values).one_or_none()
+    if row is not None:
+        held = Held(
+            row.seq,
+            kind,
+            partner_id,
+            country_code,
+            party_id,
+            id,
+            key,
+            last_updated,
+            change,
+            document,
+            wire,
+            release,
+            token_party and token_party.upper(),
+            None,
+        )
+        return (Outcome.CREATED if row.first_change == change else Outcome.REPLACED), held
+    give_back_change(tx)
+    there = get(tx, kind, key, partner_id, absent=True)
+    assert there is not None, "an insert that did nothing met the row that it conflicts with"
+    return (Outcome.STALE if there.last_updated > last_updated else Outcome.UNCHANGED), there
+
+
+@functools.cache
+def _upsert(dialect: str, refuse_stale: bool) -> Any:
+    statement = insert(dialect, objects)
+    new = statement.excluded
+    replaced = [
+        "country_code",
+        "party_id",
+        "id",
+        "last_updated",
+        "change",
+        "document",
+        "wire",
+        "release",
+        "token_party",
+        "absent_since",
+        "owner",
+        "folded_id",
+    ]
+    condition = or_(
+        *(objects.c[name].is_distinct_from(new[name]) for name in replaced if name not in ("change", "folded_id"))
+    )
+    if refuse_stale:
+        condition = and_(new.last_updated >= objects.c.last_updated, condition)
+    return statement.on_conflict_do_update(
+        index_elements=["kind", "key", "partner_id"],
+        set_={name: new[name] for name in replaced},
+        where=condition,
+    ).returning(objects.c.seq, objects.c.first_change)
+
+
+def get(tx: Connection, kind: str, key: str, partner_id: int | None = OURS, *, absent: bool = False) -> Held | None:
+    """The object of that key: ours, one partner's, or (None) anybody's, ours first.
+
+    One that is gone is found only with `absent`.
+    """
+    if partner_id is None:
+        rows = tx.execute(_BY_KEY, {"kind": kind, "key": key})
+    else:
+        rows = tx.execute(_BY_KEY_OF, {"kind": kind, "key": key, "partner_id": partner_id})
+    for row in rows.all():
+        if absent or row.absent_since is None:
+            return Held(*row)
+    return None
+
+
+_BY_KEY = (
+    select(*_HELD)
+    .where(objects.c.kind == bindparam("kind"), objects.c.key == bindparam("key"))
+    .order_by(objects.c.partner_id)
+)
+_BY_KEY_OF = _BY_KEY.where(objects.c.partner_id == bindparam("partner_id"))
+_BY_SEQ = select(*_HELD).where(objects.c.seq == bindparam("seq"))
+
+
+def by_seq(tx: Connection, seq: int) -> Held | None:
+    """The object of that number, gone or not."""
+    row = tx.execute(_BY_SEQ, {"seq": seq}).one_or_none()
+    return None if row is None else Held(*row)
+
+
+def find(tx: Connection, kind: str, id: str, *, absent: bool = False) -> list[Held]:
+    """Everything of that id, whoever owns it, without regard to case; ours first."""
+    statement = (
+        select(*_HELD)
+        .where(objects.c.kind == kind, objects.c.folded_id == id.casefold())
+        .order_by(objects.c.partner_id, objects.c.seq)
+    )
+    return [Held(*row) for row in tx.execute(statement) if absent or row.absent_since is None]
+
+
+def listing(
+    tx: Connection,
+    kind: str,
+    *,
+    theirs: bool = False,
+    partner_id: int | None = None,
+    owner: str | None = None,
+    token_party: str | None = None,
+    absent: bool = False,
+    after_seq: int = 0,
+    limit: int = 100,
+) -> list[Held]:
+    """Objects in the order of their creation: ours, all of our partners' (`theirs`), or one partner's."""
+    statement = select(*_HELD).where(objects.c.kind == kind, objects.c.seq > after_seq)
+    if partner_id is not None:
+        statement = statement.where(objects.c.partner_id == partner_id)
+    else:
+        statement = statement.where(objects.c.partner_id != OURS if theirs else objects.c.partner_id == OURS)
+    if owner is not None:
+        statement = statement.where(objects.c.owner == owner.upper())
+    if token_party is not None:
+        statement = statement.where(objects.c.token_party == token_party.upper())
+    if not absent:
+        statement = statement.where(objects.c.absent_since.is_(None))
+    return [Held(*row) for row in tx.execute(statement.order_by(objects.c.seq).limit(limit))]
+
+
+def counts(tx: Connection) -> dict[tuple[str, int], int]:
+    """How many objects there are that are not gone, by kind and partner."""
+    statement = (
+        select(objects.c.kind, objects.c.partner_id, func.count())
+        .where(objects.c.absent_since.is_(None))
+        .group_by(objects.c.kind, objects.c.partner_id)
+    )
+    return {(kind, partner_id): count for kind, partner_id, count in tx.execute(statement)}
+
+
+def remove(tx: Connection, seq: int) -> bool:
+    """Mark an object as gone and take it out of every list; False if it is gone already, or never was."""
+    there = objects.c.seq == seq, objects.c.absent_since.is_(None)
+    kind = tx.scalars(select(objects.c.kind).where(*there)).one_or_none()
+    if kind is None:
+        return False
+    tx.execute(update(objects).where(*there).values(absent_since=now(tx), change=next_change(tx)))
+    tx.execute(wordings.delete().where(wordings.c.seq == seq))
+    tx.execute(marks.update().where(marks.c.kind == kind).values(edition=marks.c.edition + 1))
+    return True
+
+
+def come_back(tx: Connection, seq: int) -> None:
+    """Take back that an object is gone."""
+    tx.execute(update(objects).where(objects.c.seq == seq).values(absent_since=None, change=next_change(tx)))
+
+
+def mark_absent(
+    tx: Connection, kind: str, partner_id: int, present: Container[str], *, unchanged_since: int
+) -> list[int]:
+    """Mark as gone what a partner's complete list no longer has; return the numbers of what was marked.
+
+    `present` holds the keys of that list. What was put after the change `unchanged_since`, the newest when the list
+    was begun, stays: it may have come into being behind the page that was read.
+    """
+    statement = select(objects.c.seq, objects.c.key).where(
+        objects.c.kind == kind,
+        objects.c.partner_id == partner_id,
+        objects.c.change <= unchanged_since,
+        objects.c.absent_since.is_(None),
+    )
+    gone = [seq for seq, key in tx.execute(statement) if key not in present]
+    if gone:
+        values = {"absent_since": now(tx), "change": next_change(tx)}
+        for start in range(0, len(gone), _CHUNK):
+            chunk = gone[start : start + _CHUNK]
+            tx.execute(update(objects).where(objects.c.seq.in_(chunk)).values(values))
+    return gone
+
+
+# Databases limit how many values one statement may carry.
+_CHUNK = 1000

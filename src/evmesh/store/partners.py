@@ -1,0 +1,196 @@
+"""Our partners: who they are, what they offer, and the tokens of both sides.
+
+    invited ──▶ registered ⇄ suspended
+       │             │            │
+       └─────────────┴────────────┴──▶ removed     stays in the table, since CDRs refer to it
+
+Their token for us is encrypted, since we must say it with every request. Ours for them are kept as hashes: whoever
+reads the database cannot call us with them. A partner may have several of ours for a while: after a rotation the old
+one lives until the new one is first used. [credentials]
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, delete, select, update
+
+from evmesh.store import deliveries
+from evmesh.store.schema import aside, objects, partner_tokens, partners, pulls
+from evmesh.store.transaction import next_change, now, surroundings
+
+Status = Literal["invited", "registered", "suspended", "removed"]
+Purpose = Literal["A", "C"]
+
+
+class Partner(msgspec.Struct, frozen=True):
+    """`roles` and `endpoints` are OCPI documents. `our_party` is who a partner sees that knows one party only."""
+
+    id: int
+    name: str
+    status: str = "invited"
+    release: str | None = None
+    our_role: str | None = None
+    our_party: str | None = None
+    roles: list[dict[str, Any]] = []
+    endpoints: list[dict[str, Any]] = []
+    versions_url: str | None = None
+    base64: bool = True
+    quirks: list[str] = []
+    hub_party_id: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class OurToken(msgspec.Struct, frozen=True):
+    """One of our tokens for a partner: A until the handshake, C from then on."""
+
+    hash: str
+    partner_id: int
+    purpose: str
+    created_at: datetime
+    used_at: datetime | None
+    retired_at: datetime | None
+
+
+_PARTNER = tuple(partners.c[name] for name in Partner.__struct_fields__)
+_TOKEN = tuple(partner_tokens.c[name] for name in OurToken.__struct_fields__)
+
+
+def insert(tx: Connection, name: str, **fields: Any) -> Partner:
+    """A new partner; the fields are those of `Partner`. A name in use raises `sqlalchemy.exc.IntegrityError`."""
+    moment = now(tx)
+    partner = Partner(0, name, created_at=moment, updated_at=moment, **fields)
+    values = msgspec.structs.asdict(partner)
+    del values["id"]
+    next_change(tx)
+    statement = partners.insert().values(values).returning(partners.c.id)
+    return msgspec.structs.replace(partner, id=tx.scalars(statement).one())
+
+
+def get(tx: Connection, partner_id: int) -> Partner | None:
+    row = tx.execute(select(*_PARTNER).where(partners.c.id == partner_id)).one_or_none()
+    return None if row is None else Partner(*row)
+
+
+def by_name(tx: Connection, name: str) -> Partner | None:
+    """The partner of that name that was not removed."""
+    statement = select(*_PARTNER).where(partners.c.name == name, partners.c.status != "removed")
+    row = tx.execute(statement).one_or_none()
+    return None if row is None else Partner(*row)
+
+
+def all_partners(tx: Connection, *, removed: bool = False) -> list[Partner]:
+    statement = select(*_PARTNER).order_by(partners.c.id)
+    if not removed:
+        statement = statement.where(partners.c.status != "removed")
+    return [Partner(*row) for row in tx.execute(statement)]
+
+
+def save(tx: Connection, partner: Partner) -> Partner:
+    """Keep a changed partner; returns it with its new `updated_at`."""
+    saved = msgspec.structs.replace(partner, updated_at=now(tx))
+    values = msgspec.structs.asdict(saved)
+    del values["id"], values["created_at"]
+    next_change(tx)
+    if not tx.execute(update(partners).where(partners.c.id == partner.id).values(values)).rowcount:
+        raise LookupError(f"there is no partner {partner.id}")
+    return saved
+
+
+def set_their_token(tx: Connection, partner_id: int, token: str | None) -> None:
+    """What we say when we call them; None forgets it."""
+    hidden = None if token is None else surroundings(tx).secrets.hide(token)
+    next_change(tx)
+    tx.execute(update(partners).where(partners.c.id == partner_id).values(their_token=hidden))
+
+
+def their_token(tx: Connection, partner_id: int) -> str | None:
+    """Raises `WrongKey` when the secret key in the settings is another than it was."""
+    hidden = tx.scalars(select(partners.c.their_token).where(partners.c.id == partner_id)).one_or_none()
+    return None if hidden is None else surroundings(tx).secrets.reveal(hidden)
+
+
+def add_our_token(tx: Connection, partner_id: int, hash: str, purpose: Purpose) -> None:
+    """Accept one more token from this partner; `secrets.hash_of` makes the hash."""
+    next_change(tx)
+    tx.execute(
+        partner_tokens.insert().values(
+            hash=hash, partner_id=partner_id, purpose=purpose, created_at=now(tx), used_at=None, retired_at=None
+        )
+    )
+
+
+def by_token(tx: Connection, hash: str) -> tuple[Partner, OurToken] | None:
+    """Whose token this is, unless it was retired or its partner removed."""
+    statement = select(*_TOKEN).where(partner_tokens.c.hash == hash, partner_tokens.c.retired_at.is_(None))
+    row = tx.execute(statement).one_or_none()
+    if row is None or not hmac.compare_digest(row.hash, hash):
+        return None
+    partner = get(tx, row.partner_id)
+    if partner is None or partner.status == "removed":
+        return None
+    return partner, OurToken(*row)
+
+
+def our_tokens(tx: Connection, partner_id: int) -> list[OurToken]:
+    """All that were ever given to this partner, oldest first."""
+    statement = select(*_TOKEN).where(partner_tokens.c.partner_id == partner_id)
+    return [OurToken(*row) for row in tx.execute(statement.order_by(partner_tokens.c.created_at))]
+
+
+def token_used(tx: Connection, hash: str) -> None:
+    """Note the first use of a token."""
+    tx.execute(
+        update(partner_tokens)
+        .where(partner_tokens.c.hash == hash, partner_tokens.c.used_at.is_(None))
+        .values(used_at=now(tx))
+    )
+
+
+def retire_token(tx: Connection, hash: str) -> None:
+    """Refuse this token from now on."""
+    next_change(tx)
+    tx.execute(_retire().where(partner_tokens.c.hash == hash).values(retired_at=now(tx)))
+
+
+def retire_tokens(tx: Connection, partner_id: int, *, but: str | None = None) -> int:
+    """Refuse all of a partner's tokens but one; returns how many died."""
+    next_change(tx)
+    statement = _retire().where(partner_tokens.c.partner_id == partner_id).values(retired_at=now(tx))
+    if but is not None:
+        statement = statement.where(partner_tokens.c.hash != but)
+    return tx.execute(statement).rowcount
+
+
+def _retire() -> Any:
+    return update(partner_tokens).where(partner_tokens.c.retired_at.is_(None))
+
+
+def remove(tx: Connection, partner_id: int) -> None:
+    """End the connection: no tokens, nothing to deliver, its offers gone.
+
+    Sessions and CDRs stay, they are somebody's money; so does the row, under a name that is free again.
+    """
+    moment = now(tx)
+    retire_tokens(tx, partner_id)
+    tx.execute(
+        update(partners)
+        .where(partners.c.id == partner_id)
+        .values(status="removed", their_token=None, updated_at=moment)
+    )
+    tx.execute(
+        update(objects)
+        .where(
+            objects.c.partner_id == partner_id,
+            objects.c.kind.in_(["locations", "tariffs", "tokens"]),
+            objects.c.absent_since.is_(None),
+        )
+        .values(absent_since=moment, change=next_change(tx))
+    )
+    deliveries.drop(tx, partner_id)
+    for table in (aside, pulls):
+        tx.execute(delete(table).where(table.c.partner_id == partner_id))

@@ -1,0 +1,314 @@
+"""Every table, once, for both databases.
+
+`seq` numbers objects in the order of their creation; a page of a list is a stretch of it. `change` numbers what
+happened, over all tables: the one row of `counter` is updated inside each transaction that changes anything, and
+whoever writes holds that row until the commit, so a lower number never becomes visible after a higher one.
+
+Where an index looks odd, its comment names the question that it answers.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from evmesh.store.columns import Json, Moment, Number
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "uq": "%(table_name)s_%(column_0_N_name)s",
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+OURS = 0
+"""The `partner_id` of what is our own."""
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", Number, nullable=False),
+)
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("seq", Number, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("partner_id", Number, nullable=False),
+    Column("country_code", Text, nullable=False),
+    Column("party_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("last_updated", Moment, nullable=False),
+    Column("change", Number, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("wire", Text),
+    Column("release", Text, nullable=False),
+    Column("token_party", Text),
+    Column("absent_since", Moment),
+    Column("owner", Text, nullable=False),
+    Column("folded_id", Text, nullable=False),
+    Column("first_change", Number, nullable=False),
+    # The partner stands last, so that a key is also found without knowing whose it is.
+    UniqueConstraint("kind", "key", "partner_id"),
+    # What changed since a mark; what does this partner have.
+    Index(None, "kind", "partner_id", "change"),
+    # A token by its uid alone, whoever issued it; `show KIND ID`.
+    Index(None, "kind", "folded_id"),
+    sqlite_autoincrement=True,
+)
+
+wordings = Table(
+    "wordings",
+    metadata,
+    Column("seq", Number, nullable=False),
+    Column("release", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("token_party", Text),
+    Column("change", Number, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("text", Text),
+    Column("reason", Text),
+    PrimaryKeyConstraint("seq", "release"),
+)
+
+_SAYABLE = text("text IS NOT NULL")
+
+# A list in the order of creation, and an offset into it, answered by the index alone.
+Index(
+    "wordings_listed",
+    wordings.c.release,
+    wordings.c.kind,
+    wordings.c.seq,
+    wordings.c.changed_at,
+    wordings.c.owner,
+    wordings.c.token_party,
+    sqlite_where=_SAYABLE,
+    postgresql_where=_SAYABLE,
+)
+# The same for one eMSP's sessions among those of hundreds.
+Index(
+    "wordings_of_token_party",
+    wordings.c.release,
+    wordings.c.kind,
+    wordings.c.token_party,
+    wordings.c.seq,
+    wordings.c.changed_at,
+    wordings.c.owner,
+    sqlite_where=text("text IS NOT NULL AND token_party IS NOT NULL"),
+    postgresql_where=text("text IS NOT NULL AND token_party IS NOT NULL"),
+)
+# What changed lately; what becomes sayable next.
+Index(
+    "wordings_by_time",
+    wordings.c.release,
+    wordings.c.kind,
+    wordings.c.changed_at,
+    wordings.c.seq,
+    wordings.c.owner,
+    wordings.c.token_party,
+    sqlite_where=_SAYABLE,
+    postgresql_where=_SAYABLE,
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("release", Text, nullable=False),
+    Column("change", Number, nullable=False),
+    # Counts every rewording, so that a remembered total knows that it is out of date.
+    Column("edition", Number, nullable=False),
+    PrimaryKeyConstraint("kind", "release"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("partner_id", Number, nullable=False),
+    Column("seq", Number, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("wanted_change", Number, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("lacked_since", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("leased_until", Moment),
+    Column("error", Text),
+    UniqueConstraint("partner_id", "seq"),
+    # The oldest that is due, of each partner.
+    Index(None, "partner_id", "state", "due_at", "id"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "deliveries_waiting",
+    deliveries.c.due_at,
+    deliveries.c.partner_id,
+    sqlite_where=text("state = 'waiting'"),
+    postgresql_where=text("state = 'waiting'"),
+)
+Index(
+    "deliveries_leased",
+    deliveries.c.leased_until,
+    sqlite_where=text("state = 'trying'"),
+    postgresql_where=text("state = 'trying'"),
+)
+
+told = Table(
+    "told",
+    metadata,
+    Column("partner_id", Number, nullable=False),
+    Column("seq", Number, nullable=False),
+    Column("change", Number, nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("partner_id", "seq"),
+)
+
+partners = Table(
+    "partners",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("release", Text),
+    Column("our_role", Text),
+    Column("our_party", Text),
+    Column("roles", Json, nullable=False),
+    Column("endpoints", Json, nullable=False),
+    Column("versions_url", Text),
+    Column("base64", Boolean, nullable=False),
+    Column("quirks", Json, nullable=False),
+    Column("hub_party_id", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("their_token", Text),
+    sqlite_autoincrement=True,
+)
+# A name is free again once its partner was removed.
+Index(
+    "partners_name",
+    partners.c.name,
+    unique=True,
+    sqlite_where=text("status <> 'removed'"),
+    postgresql_where=text("status <> 'removed'"),
+)
+
+partner_tokens = Table(
+    "partner_tokens",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("partner_id", Number, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("used_at", Moment),
+    Column("retired_at", Moment),
+    Index(None, "partner_id"),
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("direction", Text, nullable=False),
+    Column("partner_id", Number, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("request", Json, nullable=False),
+    Column("response_url", Text),
+    Column("correlation_id", Text),
+    Column("state", Text, nullable=False),
+    Column("response", Json),
+    Column("result", Json),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Index(None, "state", "expires_at"),
+    Index(None, "partner_id", "created_at"),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("partner_id", Number, nullable=False),
+    Column("reservation_id", Text, nullable=False),
+    Column("own_id", Text, nullable=False),
+    Column("location_id", Text, nullable=False),
+    Column("evse_uid", Text),
+    Column("connector_id", Text),
+    Column("token", Json, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("response_url", Text),
+    Column("session_key", Text),
+    UniqueConstraint("own_id"),
+    UniqueConstraint("partner_id", "reservation_id"),
+    Index(None, "location_id", "evse_uid"),
+    Index(None, "state", "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+aside = Table(
+    "aside",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("partner_id", Number, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("key", Text),
+    Column("text", Text, nullable=False),
+    Column("findings", Json, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index(None, "partner_id", "kind", "key"),
+    sqlite_autoincrement=True,
+)
+
+pulls = Table(
+    "pulls",
+    metadata,
+    Column("partner_id", Number, nullable=False),
+    Column("module", Text, nullable=False),
+    Column("completed_at", Moment, nullable=False),
+    Column("watermark", Moment),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text),
+    PrimaryKeyConstraint("partner_id", "module"),
+)
+
+faults = Table(
+    "faults",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("partner_id", Number),
+    Column("detail", Text, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("closed_at", Moment),
+    Index(None, "opened_at"),
+    sqlite_autoincrement=True,
+)
+# One open fault of a kind on a subject, however often it is noticed.
+Index(
+    "faults_open",
+    faults.c.kind,
+    faults.c.subject,
+    unique=True,
+    sqlite_where=text("closed_at IS NULL"),
+    postgresql_where=text("closed_at IS NULL"),
+)

@@ -1,0 +1,219 @@
+"""SQLite: one writer thread, a few reader threads, one file that other processes may open as well.
+
+WAL lets readers go on while somebody writes; `synchronous=FULL` puts every commit on disk before it is reported.
+`BEGIN IMMEDIATE` takes the right to write at the start: a transaction that began as a reader and wants to write later
+can be refused without waiting. Python's driver begins nothing by itself (`isolation_level=None`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from evmesh.store.batch import Batch, Request, Savepoints
+from evmesh.store.errors import CannotOpen, Unavailable
+from evmesh.store.migrations import HEAD, migrate, version_of
+from evmesh.store.transaction import Surroundings, surround
+
+READERS = 4
+BUSY_SECONDS = 30.0
+RETRY_SECONDS = 0.001
+# A batch that kept the lock longer than this steps aside for a moment, or another process might never get it.
+LONG_SECONDS = 0.02
+ASIDE_SECONDS = 0.003
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that waits for locks, and never begins or ends a transaction by itself."""
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def create(path: Path) -> None:
+    """Make sure that the file is there, readable by its owner alone, and in WAL mode."""
+    if str(path) in ("", ".", ":memory:"):
+        raise CannotOpen("the store needs a file: sqlite:///PATH")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = connect(path)
+        try:
+            until = time.monotonic() + BUSY_SECONDS
+            while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                try:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                except sqlite3.OperationalError:  # SQLite does not wait for this lock by itself
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(RETRY_SECONDS)
+        finally:
+            connection.close()
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CannotOpen(f"the database {path} cannot be opened: {reason}") from error
+
+
+def migrate_file(path: Path) -> None:
+    """Bring the schema up to date, taking the right to write only when there is something to do."""
+    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
+    with engine.connect() as tx:
+        if version_of(tx) == HEAD:
+            return
+    event.listen(engine, "begin", _begin_immediately)
+    try:
+        with engine.begin() as tx:
+            migrate(tx)
+    except sqlite3.Error as error:
+        raise CannotOpen(f"the database {path} cannot be prepared: {error}") from error
+
+
+class SqliteBackend:
+    """What `Store` asks of a database; see `database`."""
+
+    def __init__(self, path: Path, surroundings: Surroundings, committed: Callable[[int], None]) -> None:
+        self._path = path
+        self._surroundings = surroundings
+        self._committed = committed
+        self._loop = asyncio.get_running_loop()
+        self._engine = self._new_engine(_begin)
+        self._writing_engine = self._new_engine(_begin_immediately)
+        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_all, name="evmesh store writer", daemon=True)
+        self._readers = ThreadPoolExecutor(READERS, "evmesh store reader")
+        self._of_thread = threading.local()
+        self._read_connections: list[Connection] = []
+        self._looking = connect(path)
+        self._seen_version = -1
+        self._seen_change = 0
+
+    async def start(self) -> None:
+        self._writer.start()
+
+    def write(self, request: Request) -> None:
+        self._requests.put(request)
+
+    async def read(self, run: Callable[[Connection], Any]) -> Any:
+        return await self._loop.run_in_executor(self._readers, self._read, run)
+
+    async def look(self) -> int:
+        """The newest change number. A first question says whether anybody committed since the last look."""
+        try:
+            (version,) = self._looking.execute("PRAGMA data_version").fetchone()
+            if version != self._seen_version:
+                (self._seen_change,) = self._looking.execute("SELECT value FROM counter").fetchone()
+                self._seen_version = version
+        except sqlite3.OperationalError:
+            pass  # a lock is held for a moment; the next look will tell
+        return self._seen_change
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go of the file."""
+        self._requests.put(None)
+        await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._read_connections:
+            connection.close()
+        self._looking.close()
+
+    def _read(self, run: Callable[[Connection], Any]) -> Any:
+        tx: Connection | None = getattr(self._of_thread, "tx", None)
+        if tx is None:
+            tx = self._of_thread.tx = self._engine.connect()
+            self._read_connections.append(tx)
+            tx.exec_driver_sql("PRAGMA query_only = ON")
+            tx.rollback()
+        transaction = tx.begin()
+        try:
+            return run(tx)
+        finally:
+            transaction.rollback()
+
+    def _write_all(self) -> None:
+        """The writer thread."""
+        closing = False
+
+        def take() -> Request | None:
+            nonlocal closing
+            try:
+                request = self._requests.get_nowait()
+            except queue.Empty:
+                return None
+            closing = closing or request is None
+            return request
+
+        with self._writing_engine.connect() as tx:
+            while not closing and (first := self._requests.get()) is not None:
+                began = time.monotonic()
+                batch = Batch(first, take)
+                try:
+                    batch.run(tx, SAVEPOINTS)
+                except Exception as error:
+                    batch.fail(Unavailable(f"{self._path} could not be written: {error}"), error)
+                self._loop.call_soon_threadsafe(self._settle, batch)
+                if time.monotonic() - began > LONG_SECONDS:
+                    time.sleep(ASIDE_SECONDS)
+
+    def _settle(self, batch: Batch) -> None:
+        self._committed(batch.change)
+        batch.settle()
+
+    def _new_engine(self, begin: Callable[[Connection], None]) -> Engine:
+        engine = create_engine("sqlite://", creator=lambda: connect(self._path), poolclass=NullPool)
+        event.listen(engine, "begin", begin)
+
+        @event.listens_for(engine, "connect")
+        def opened(connection: Any, record: Any) -> None:
+            surround(record.info, self._surroundings)
+
+        return engine
+
+
+def _begin(tx: Connection) -> None:
+    _driver(tx).execute("BEGIN")
+
+
+def _begin_immediately(tx: Connection) -> None:
+    """Ask often: SQLite's own waiting sleeps up to a tenth of a second between two questions."""
+    driver = _driver(tx)
+    driver.execute("PRAGMA busy_timeout = 0")
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(RETRY_SECONDS)
+
+
+def _driver(tx: Connection) -> sqlite3.Connection:
+    driver: sqlite3.Connection = tx.connection.driver_connection  # type: ignore[assignment]
+    return driver
+
+
+def _undo(tx: Connection) -> None:
+    # After an error such as a full disk SQLite has undone everything; then this fails, and with it the batch.
+    driver = _driver(tx)
+    driver.execute("ROLLBACK TO request")
+    driver.execute("RELEASE request")
+
+
+SAVEPOINTS = Savepoints(
+    begin=lambda tx: _driver(tx).execute("SAVEPOINT request"),
+    keep=lambda tx: _driver(tx).execute("RELEASE request"),
+    undo=_undo,
+)

@@ -1,0 +1,102 @@
+"""What a transaction function may ask of the transaction that it runs in, besides SQL.
+
+A transaction function takes `tx`, a SQLAlchemy `Connection`, and is the same on both databases. What surrounds it (the
+clock, the key for secrets, totals that are remembered) hangs on the connection, so that functions need one argument
+only. `tx.commit`, `tx.rollback` and `tx.close` belong to the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from evmesh.store.schema import counter
+
+if TYPE_CHECKING:
+    from evmesh.store.secrets import Secrets
+
+_SURROUNDINGS = "evmesh"
+_CHANGE = "evmesh change"
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """One for each open store, shared by its connections."""
+
+    clock: Callable[[], datetime]
+    secrets: Secrets
+    totals: dict[Any, Any] = field(default_factory=dict)
+
+
+def surround(info: dict[Any, Any], surroundings: Surroundings) -> None:
+    """`info` is the dictionary of a connection that was just opened."""
+    info[_SURROUNDINGS] = surroundings
+
+
+def surroundings(tx: Connection) -> Surroundings:
+    found: Surroundings = tx.info[_SURROUNDINGS]
+    return found
+
+
+def now(tx: Connection) -> datetime:
+    """What the store's clock says."""
+    return surroundings(tx).clock()
+
+
+def current_change(tx: Connection) -> int:
+    """The number of the newest change that this transaction can see."""
+    given: int | None = tx.info.get(_CHANGE)
+    if given is None:
+        given = tx.scalars(select(counter.c.value)).one()
+    return given
+
+
+def next_change(tx: Connection) -> int:
+    """Number one more change; the commit wakes everybody who waits in `Store.changed`.
+
+    Numbers of a function that fails afterwards are not given again.
+    """
+    change: int = tx.info[_CHANGE] + 1
+    tx.info[_CHANGE] = change
+    return change
+
+
+def give_back_change(tx: Connection) -> None:
+    """The number just taken was not needed after all."""
+    tx.info[_CHANGE] -= 1
+
+
+def begin_changes(tx: Connection) -> int:
+    """Take the counter for this transaction alone, until its end: writers follow each other on both databases."""
+    last: int = tx.scalars(select(counter.c.value).with_for_update()).one()
+    tx.info[_CHANGE] = last
+    return last
+
+
+def end_changes(tx: Connection, begun_at: int) -> int:
+    change: int = tx.info[_CHANGE]
+    if change != begun_at:
+        tx.execute(counter.update().values(value=change))
+    return change
+
+
+def forget_changes(tx: Connection) -> None:
+    tx.info.pop(_CHANGE, None)
+
+
+def insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that can say what happens on conflict; both databases say it alike, SQLAlchemy keeps two classes."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def replace(tx: Connection, table: Table, keys: Iterable[str], row: dict[str, Any]) -> None:
+    """Insert the row, or give the one with the same keys its values."""
+    statement = insert(tx.dialect.name, table).values(row)
+    keys = list(keys)
+    rest = {name: statement.excluded[name] for name in row if name not in keys}
+    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
