@@ -156,9 +156,10 @@ def renamed(of: str, new: str, old: str, rule: FieldRule | None = None) -> Chang
     """A field that only changed its name (and its limits, when `rule` gives the older ones)."""
 
     def edit(rules: Rules) -> None:
-        before = rule or replace(rules.objects[of].fields[new], name=old)
-        rules.without(of, new)
-        rules.put(of, before)
+        fields = rules.objects[of].fields
+        before = rule or replace(fields[new], name=old)
+        in_place = {before.name if name == new else name: before if name == new else f for name, f in fields.items()}
+        rules.objects[of] = replace(rules.objects[of], fields=in_place)
 
     def up(document: Document, context: Context) -> None:
         if old in document:
