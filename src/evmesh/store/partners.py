@@ -16,33 +16,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
+from evmesh.ports import Partner, Party
 from evmesh.store import deliveries
 from evmesh.store.schema import aside, objects, partner_tokens, partners, pulls
 from evmesh.store.transaction import next_change, now, surroundings
 
-Status = Literal["invited", "registered", "suspended", "removed"]
 Purpose = Literal["A", "C"]
-
-
-class Partner(msgspec.Struct, frozen=True):
-    """`roles` and `endpoints` are OCPI documents. `our_party` is who a partner sees that knows one party only."""
-
-    id: int
-    name: str
-    status: str = "invited"
-    release: str | None = None
-    our_role: str | None = None
-    our_party: str | None = None
-    roles: list[dict[str, Any]] = []
-    endpoints: list[dict[str, Any]] = []
-    versions_url: str | None = None
-    base64: bool = True
-    quirks: list[str] = []
-    hub_party_id: str | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
 
 
 class OurToken(msgspec.Struct, frozen=True):
@@ -57,14 +38,34 @@ class OurToken(msgspec.Struct, frozen=True):
 
 
 _PARTNER = tuple(partners.c[name] for name in Partner.__struct_fields__)
+
+
+def _row(partner: Partner) -> dict[str, Any]:
+    values = msgspec.structs.asdict(partner)
+    values["our_party"] = None if partner.our_party is None else "*".join(partner.our_party)
+    return values
+
+
+def _partner(row: Row[Any]) -> Partner:
+    fields = dict(row._mapping)
+    party: str | None = fields["our_party"]
+    fields["our_party"] = None if party is None else _party(party)
+    return Partner(**fields)
+
+
+def _party(text: str) -> Party:
+    country_code, _, party_id = text.partition("*")
+    return country_code, party_id
+
+
 _TOKEN = tuple(partner_tokens.c[name] for name in OurToken.__struct_fields__)
 
 
 def insert(tx: Connection, name: str, **fields: Any) -> Partner:
     """A new partner; the fields are those of `Partner`. A name in use raises `sqlalchemy.exc.IntegrityError`."""
     moment = now(tx)
-    partner = Partner(0, name, created_at=moment, updated_at=moment, **fields)
-    values = msgspec.structs.asdict(partner)
+    partner = Partner(name=name, created_at=moment, updated_at=moment, **fields)
+    values = _row(partner)
     del values["id"]
     next_change(tx)
     statement = partners.insert().values(values).returning(partners.c.id)
@@ -73,27 +74,27 @@ def insert(tx: Connection, name: str, **fields: Any) -> Partner:
 
 def get(tx: Connection, partner_id: int) -> Partner | None:
     row = tx.execute(select(*_PARTNER).where(partners.c.id == partner_id)).one_or_none()
-    return None if row is None else Partner(*row)
+    return None if row is None else _partner(row)
 
 
 def by_name(tx: Connection, name: str) -> Partner | None:
     """The partner of that name that was not removed."""
     statement = select(*_PARTNER).where(partners.c.name == name, partners.c.status != "removed")
     row = tx.execute(statement).one_or_none()
-    return None if row is None else Partner(*row)
+    return None if row is None else _partner(row)
 
 
 def all_partners(tx: Connection, *, removed: bool = False) -> list[Partner]:
     statement = select(*_PARTNER).order_by(partners.c.id)
     if not removed:
         statement = statement.where(partners.c.status != "removed")
-    return [Partner(*row) for row in tx.execute(statement)]
+    return [_partner(row) for row in tx.execute(statement)]
 
 
 def save(tx: Connection, partner: Partner) -> Partner:
     """Keep a changed partner; returns it with its new `updated_at`."""
     saved = msgspec.structs.replace(partner, updated_at=now(tx))
-    values = msgspec.structs.asdict(saved)
+    values = _row(saved)
     del values["id"], values["created_at"]
     next_change(tx)
     if not tx.execute(update(partners).where(partners.c.id == partner.id).values(values)).rowcount:
