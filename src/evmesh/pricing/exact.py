@@ -1,0 +1,110 @@
+"""Exact figures: how a number of a document becomes a rational, and how a rational becomes digits again.
+
+Money and energy never pass through a float here. A JSON number arrives as `int` or `Decimal` and becomes a `Fraction`
+that all arithmetic keeps to the last digit; digits come back only on the way out, rounded by a named rule.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Any, Literal
+
+Rounding = Literal["half_up", "half_even", "down", "up"]
+
+# Far above any charge on earth, and small enough that a hostile exponent costs nothing.
+LARGEST = 10**12
+MOST_DECIMALS = 40
+
+_TEN = Decimal(10)
+
+
+class NotANumber(ValueError):
+    """A figure that cannot be used: not a number, not finite, or of absurd size."""
+
+
+def number(value: Any) -> Fraction:
+    """The exact value of a document's number. NotANumber when it is text, a float, infinite or enormous."""
+    if type(value) is int:
+        if abs(value) > LARGEST:
+            raise NotANumber(f"{str(value)[:20]}… is too large")
+        return Fraction(value)
+    if isinstance(value, Decimal):
+        return _of_decimal(value)
+    if isinstance(value, float):
+        raise NotANumber(f"{value!r} is a float; decode the document with exact numbers")
+    raise NotANumber(f"{_short(value)} is not a number")
+
+
+def number_in_text(value: str) -> Fraction:
+    """The number that a string holds, as some platforms send prices."""
+    try:
+        return _of_decimal(Decimal(value.strip()))
+    except InvalidOperation:
+        raise NotANumber(f"{_short(value)} is not a number") from None
+
+
+def printed_decimals(value: Any) -> int:
+    """How many digits stand behind the point as the number was written: 2 for 0.50, 0 for 3."""
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent
+        return max(0, -exponent) if isinstance(exponent, int) else 0
+    return 0
+
+
+def rounded(value: Fraction, places: int, rounding: Rounding = "half_up") -> Decimal:
+    """The value with so many digits behind the point; halves go away from zero unless the rule says otherwise."""
+    scaled = abs(value) * 10**places
+    whole, rest = divmod(scaled.numerator, scaled.denominator)
+    twice = 2 * rest
+    if rounding == "half_up":
+        whole += twice >= scaled.denominator
+    elif rounding == "half_even":
+        whole += twice > scaled.denominator or (twice == scaled.denominator and whole % 2 == 1)
+    elif rounding == "up":
+        whole += rest > 0
+    return Decimal(-whole if value < 0 else whole).scaleb(-places)
+
+
+def terminates(value: Fraction) -> bool:
+    """Whether the value has a finite decimal expansion."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1
+
+
+def decimal_text(value: Fraction) -> str:
+    """The value in digits: all of them where they end, 28 significant ones where they do not (61/60)."""
+    if terminates(value):
+        places = 0
+        while (value * 10**places).denominator != 1:
+            places += 1
+        return f"{rounded(value, places):f}"
+    return f"{Decimal(value.numerator) / Decimal(value.denominator):f}"
+
+
+def exact_text(value: Fraction) -> str:
+    """The value without loss: digits where they end (1.25), else a ratio (61/60)."""
+    return decimal_text(value) if terminates(value) else f"{value.numerator}/{value.denominator}"
+
+
+def _of_decimal(value: Decimal) -> Fraction:
+    if not value.is_finite():
+        raise NotANumber(f"{value} is not a finite number")
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    # The exponent is looked at before the digits are spelt out: 1E+999999999 would fill the memory.
+    if value and (value.adjusted() > 12 or abs(value) > LARGEST):
+        raise NotANumber(f"{value} is too large")
+    if exponent < -MOST_DECIMALS:
+        value = value.normalize()
+        if value and -int(value.as_tuple().exponent) > MOST_DECIMALS:
+            raise NotANumber(f"{_short(str(value))} has more than {MOST_DECIMALS} digits behind the point")
+    return Fraction(value) if value else Fraction(0)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,504 @@
+"""What a charge costs: the reference engine.
+
+It follows thirteen steps, one file each where a step has rules of its own, all of it in exact rationals:
+
+0. Numbers are read exactly, times as UTC, the zone from the caller (the Location's), the CDR, or its country.
+1. `timeline`: periods in order, each with the state in which it began. A period is never split.
+2. `selection`: the tariff of each period.
+3. The state at its start: energy and seconds so far, local time, power and current.
+4. `lookup`: the price component of each dimension.
+5. `restrictions`: whether an element counts in that state.
+6. `volumes`: hours as the clock meant them.
+7. FLAT once for the session, once for the reservation.
+8. Reservations: used, expired, booked.
+9. `step_size`: whole steps, once for the session.
+10. `taxes`: before and after.
+11. `limits`: min_price and max_price, with a line of their own.
+12. Rounding on the way out only (`bill`), unless the policy rounds on the way (`coins`).
+13. `bill`: lines, totals, findings, policy, engine, and a hash of what went in.
+
+A charge that cannot be priced gets a bill without a total and a fatal finding that names the place; a doubt gets a
+finding and the figure that the rule gives. Nothing is free because it was not understood.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from evmesh.base.findings import Finding, Severity, fatal, pointer
+from evmesh.pricing.bill import Bill, Line
+from evmesh.pricing.boundaries import clock_moments, duration_moments, energy_thresholds, evenly
+from evmesh.pricing.coins import rounding_lines
+from evmesh.pricing.currencies import minor_unit
+from evmesh.pricing.exact import decimal_text, rounded
+from evmesh.pricing.limits import limited
+from evmesh.pricing.lookup import SESSION, Match, find, looked_at, preferences
+from evmesh.pricing.plan import Component, Element, Plan, read_plan
+from evmesh.pricing.policy import STANDARD, PricingPolicy
+from evmesh.pricing.restrictions import oddities, reason
+from evmesh.pricing.selection import NO_TARIFF, UNKNOWN_TARIFF, assign
+from evmesh.pricing.step_size import Use, surpluses
+from evmesh.pricing.taxes import UNKNOWN, Amount, TaxShare, factor, shares, total, with_taxes
+from evmesh.pricing.timeline import (
+    RESERVATION_DIMENSIONS,
+    SESSION_DIMENSIONS,
+    Period,
+    State,
+    Timeline,
+    exact_seconds,
+    read_timeline,
+)
+from evmesh.pricing.volumes import HOUR
+from evmesh.pricing.zones import UnknownZone, time_zone, zone_of_country
+
+Document = Mapping[str, Any]
+
+_FIELD = {
+    "ENERGY": "total_energy_cost",
+    "TIME": "total_time_cost",
+    "PARKING_TIME": "total_parking_cost",
+    **dict.fromkeys(RESERVATION_DIMENSIONS, "total_reservation_cost"),
+}
+
+_ODDITY = {
+    "power_from_energy_and_time": "no power was reported: the mean of energy by time was held against the limit",
+    "power_not_reported": "the tariff limits power and none was reported: the element does not count",
+    "current_not_reported": "the tariff limits current and none was reported: the element does not count",
+    "period_spans_power_band": "the power crossed a limit within the period: the element does not count",
+    "period_spans_current_band": "the current crossed a limit within the period: the element does not count",
+}
+
+
+def price(
+    cdr: Document,
+    tariffs: Sequence[Document] | None = None,
+    zone: str | None = None,
+    policy: PricingPolicy = STANDARD,
+    *,
+    taxes_known: bool = True,
+) -> Bill:
+    """The bill of a canonical CDR under canonical Tariffs (its own, when None are given).
+
+    `zone` is the Location's time zone; without one the CDR's country is asked. `taxes_known` is False for documents of
+    2.1.1, whose prices say nothing of taxes: amounts after taxes are then unknown. A session in progress is priced
+    alike, with its present end. Never raises on odd documents: look at `bill.findings` and `bill.total`.
+    """
+    given = list(tariffs) if tariffs is not None else list(cdr.get("tariffs") or [])
+    timeline, findings = read_timeline(cdr, policy)
+    plans: list[Plan] = []
+    for index, tariff in enumerate(given):
+        plan, odd = read_plan(tariff, place=pointer("tariffs", index), taxes_known=taxes_known)
+        findings += odd
+        if plan is not None:
+            plans.append(plan)
+    inputs = fingerprint(cdr, given, zone, policy, taxes_known)
+    if timeline is None or fatal(findings):
+        return _refused(timeline, findings, zone, policy, inputs)
+    return price_timeline(timeline, plans, zone, policy, inputs=inputs, findings=findings)
+
+
+def price_timeline(
+    timeline: Timeline,
+    plans: Sequence[Plan],
+    zone: str | None,
+    policy: PricingPolicy = STANDARD,
+    *,
+    inputs: str = "",
+    findings: Sequence[Finding] = (),
+) -> Bill:
+    """The same of what was read already: for those who price many charges by the same plans."""
+    known = list(findings)
+    clock = _zone(zone, timeline, plans, known)
+    chosen, odd = assign(timeline, plans, policy)
+    known += odd
+    _currencies(timeline, [plans[index] for index in sorted(set(chosen)) if index >= 0], known)
+    if clock is None or fatal(known) or set(chosen) == {UNKNOWN_TARIFF}:
+        return _refused(timeline, known, zone, policy, inputs)
+    pricer = _Pricer(timeline, plans, clock[1], policy, known)
+    lines = pricer.lines(chosen)
+    unknown = UNKNOWN_TARIFF in chosen
+    return Bill(
+        currency=timeline.currency,
+        total=UNKNOWN if unknown and not lines else total([line.amount for line in lines]),
+        lines=tuple(lines),
+        findings=tuple(known),
+        unpriced=tuple(sorted(pricer.unpriced)),
+        zone=clock[0],
+        policy=policy,
+        inputs=inputs,
+        total_energy=timeline.total("ENERGY"),
+        total_time=exact_seconds(timeline.end - timeline.start),
+        total_parking_time=timeline.total("PARKING_TIME"),
+    )
+
+
+def fingerprint(*inputs: Any) -> str:
+    """A hash of everything that a price depends on; the same for the same inputs, in any order of fields."""
+    return "sha256:" + hashlib.sha256(msgspec.json.encode(inputs, order="deterministic")).hexdigest()
+
+
+def _refused(
+    timeline: Timeline | None, findings: list[Finding], zone: str | None, policy: PricingPolicy, inputs: str
+) -> Bill:
+    """A bill without figures."""
+    return Bill(
+        currency=timeline.currency if timeline else "",
+        total=UNKNOWN,
+        lines=(),
+        findings=tuple(findings),
+        unpriced=(),
+        zone=zone,
+        policy=policy,
+        inputs=inputs,
+        total_energy=timeline.total("ENERGY") if timeline else Fraction(0),
+        total_time=exact_seconds(timeline.end - timeline.start) if timeline else Fraction(0),
+        total_parking_time=timeline.total("PARKING_TIME") if timeline else Fraction(0),
+    )
+
+
+def _zone(
+    given: str | None, timeline: Timeline, plans: Sequence[Plan], findings: list[Finding]
+) -> tuple[str | None, tzinfo] | None:
+    """The zone's name and clock; None after a refusal. Tariffs that do not look at the clock need none."""
+    name = given or timeline.zone_name
+    if not name and not any(plan.local for plan in plans):
+        return None, UTC
+    if not name:
+        name = zone_of_country(timeline.country)
+        if name is None:
+            text = "the tariff depends on local time and the time zone is not known"
+            findings.append(Finding("error", "zone_unknown", "/cdr_location", text, fatal=True))
+            return None
+        text = f"no time zone was given: {name} taken from the country {timeline.country}"
+        findings.append(Finding("warning", "zone_from_country", "/cdr_location/country", text))
+    try:
+        return name, time_zone(name)
+    except UnknownZone as refusal:
+        findings.append(Finding("error", "unknown_zone", "/cdr_location/time_zone", str(refusal), fatal=True))
+        return None
+
+
+def _currencies(timeline: Timeline, plans: Sequence[Plan], findings: list[Finding]) -> None:
+    if minor_unit(timeline.currency) is None:
+        text = f"there is no currency {timeline.currency}"
+        findings.append(Finding("error", "unknown_currency", "/currency", text))
+    for plan in plans:
+        if plan.currency != timeline.currency:
+            text = f"the tariff is in {plan.currency}, the charge in {timeline.currency}"
+            findings.append(Finding("error", "currency_mismatch", plan.place + "/currency", text, fatal=True))
+
+
+class _Piece(msgspec.Struct, frozen=True):
+    """Something that was used and the price that it met."""
+
+    period: Period
+    plan: int
+    element: Element
+    component: Component
+    dimension: str
+    field: str
+    volume: Fraction
+    state: State
+
+    @property
+    def unit(self) -> int:
+        """Seconds become hours on the bill."""
+        return 1 if self.dimension in ("ENERGY", "FLAT") else HOUR
+
+
+class _Pricer:
+    """Prices one charge: gathers pieces, rounds them up to steps, makes lines of them."""
+
+    def __init__(
+        self, timeline: Timeline, plans: Sequence[Plan], zone: tzinfo, policy: PricingPolicy, findings: list[Finding]
+    ) -> None:
+        self.timeline = timeline
+        self.plans = plans
+        self.zone = zone
+        self.policy = policy
+        self.findings = findings
+        self.unpriced: dict[str, Fraction] = {}
+        self.pieces: list[_Piece] = []
+        self.expiry_reported = timeline.total("RESERVATION_EXPIRES") > 0
+        self.lone = timeline.reservation_only
+
+    def say(self, severity: Severity, code: str, at: str, message: str) -> None:
+        """Adds a finding, once for each place."""
+        if not any(finding.code == code and finding.pointer == at for finding in self.findings):
+            self.findings.append(Finding(severity, code, at, message))
+
+    def lines(self, chosen: Sequence[int]) -> list[Line]:
+        for period, plan in zip(self.timeline.periods, chosen, strict=True):
+            self.use(period, plan)
+        self.flats(chosen)
+        self.pieces.sort(key=lambda piece: (piece.period.start, piece.period.index))
+        self.without_energy()
+        self.remarks(chosen)
+        lines = self.priced_lines()
+        lines += rounding_lines(lines, self.policy)
+        return lines + self.limit_lines(lines)
+
+    def use(self, period: Period, plan: int) -> None:
+        """Prices the volumes of a period."""
+        opening = period.opening(self.zone)
+        for dimension in (*SESSION_DIMENSIONS, *RESERVATION_DIMENSIONS):
+            volume = period.volumes.get(dimension, Fraction(0))
+            if not volume or plan == UNKNOWN_TARIFF:
+                continue
+            kinds = self.kinds(dimension)
+            match = None if plan == NO_TARIFF else self.match(plan, _priced_as(dimension), opening, kinds, period)
+            if match is None or (dimension == "ENERGY" and volume < 0 and self.policy.negative_energy == "free"):
+                self.unpriced[dimension] = self.unpriced.get(dimension, Fraction(0)) + volume
+                continue
+            if dimension in SESSION_DIMENSIONS:
+                self.spanning(period, plan, dimension, volume, match)
+            self.pieces.append(_Piece(period, plan, *match, dimension, _FIELD[dimension], volume, opening))
+
+    def kinds(self, dimension: str) -> Sequence[str]:
+        """Which kinds of element may price it, best first."""
+        if dimension in SESSION_DIMENSIONS:
+            return SESSION
+        return preferences(
+            dimension,
+            booked=self.timeline.booked,
+            lone=self.lone,
+            cancelled=self.policy.lone_reservation == "cancelled",
+            expiry_reported=self.expiry_reported,
+        )
+
+    def match(self, plan: int, dimension: str, state: State, kinds: Sequence[str], period: Period) -> Match | None:
+        found = find(self.plans[plan], dimension, state, self.policy, kinds)
+        for element in looked_at(self.plans[plan], dimension, found, kinds):
+            for oddity in oddities(element.restrictions, state, self.policy):
+                self.say("warning", oddity, period.pointer, _ODDITY[oddity])
+        return found
+
+    def flats(self, chosen: Sequence[int]) -> None:
+        """FLAT once for the session, once for the reservation, once for overtime."""
+        session = [pair for pair in zip(self.timeline.periods, chosen, strict=True) if not pair[0].reservation]
+        if not self.lone and self.policy.flat != "none":
+            found = list(self.flat_matches(session, SESSION))
+            if self.policy.flat == "each":
+                found = list({(piece.plan, piece.element.index): piece for piece in reversed(found)}.values())[::-1]
+            else:
+                found = found[:1] if self.policy.flat == "first" else found[-1:]
+            self.pieces += found
+        if self.policy.reservation_flat == "own":
+            reserved = [pair for pair in zip(self.timeline.periods, chosen, strict=True) if pair[0].reservation]
+            for scope in ("FLAT", "RESERVATION_OVERTIME"):
+                late = scope == "RESERVATION_OVERTIME"
+                pairs = [pair for pair in session if pair[0].volumes.get(scope)] if late else reserved
+                self.pieces += list(self.flat_matches(pairs, self.kinds(scope), "total_reservation_cost"))[:1]
+
+    def flat_matches(
+        self, pairs: Sequence[tuple[Period, int]], kinds: Sequence[str], field: str = "total_fixed_cost"
+    ) -> Sequence[_Piece]:
+        found = []
+        for period, plan in pairs:
+            if plan >= 0:
+                opening = period.opening(self.zone)
+                match = self.match(plan, "FLAT", opening, kinds, period)
+                if match is not None:
+                    found.append(_Piece(period, plan, *match, "FLAT", field, Fraction(1), opening))
+        return found
+
+    def without_energy(self) -> None:
+        """A charge that gave no energy costs nothing where the contract says so; a reservation still does."""
+        if self.lone or self.timeline.total("ENERGY") != 0:
+            return
+        self.say("info", "no_energy", "/total_energy", "no energy was delivered")
+        if self.policy.no_charge_without_energy:
+            self.pieces = [piece for piece in self.pieces if piece.field == "total_reservation_cost"]
+
+    def remarks(self, chosen: Sequence[int]) -> None:
+        """What a reader should know and no figure shows."""
+        for dimension in sorted(self.unpriced):
+            period = next(each for each in self.timeline.periods if each.volumes.get(dimension))
+            self.say("info", "unpriced_dimension", period.pointer, f"{dimension} met no price in some period: free")
+        if any(period.volumes.get("ENERGY", 0) < 0 for period in self.timeline.periods):
+            self.say("info", "negative_energy", "/charging_periods", "energy flowed back into the grid")
+        for index in sorted({piece.plan for piece in self.pieces}):
+            mode, at = self.plans[index].tax, self.plans[index].place
+            bare = any(piece.component.vat is None for piece in self.pieces if piece.plan == index)
+            if mode in ("NO", "YES") and bare and not self.policy.taxes:
+                text = "a component names no vat: no tax is known for it"
+                self.say("info", "tax_not_stated", at, text)
+        self.time_missing(chosen)
+
+    def time_missing(self, chosen: Sequence[int]) -> None:
+        """The tariff wants hours that the CDR does not give; they are never invented."""
+        periods = self.timeline.periods
+        if self.lone or any("TIME" in period.volumes for period in periods):
+            return
+        parked = self.timeline.total("PARKING_TIME")
+        length = sum((period.seconds for period in periods if not period.reservation), Fraction(0))
+        prices_time = any(
+            element.restrictions.kind == "" and element.component("TIME") is not None
+            for index in set(chosen)
+            if index >= 0
+            for element in self.plans[index].elements
+        )
+        if prices_time and parked < length:
+            text = "the tariff prices time and no period reports TIME: it is not charged"
+            self.say("warning", "tariff_prices_time_but_cdr_has_none", "/charging_periods", text)
+
+    def spanning(self, period: Period, plan: int, dimension: str, volume: Fraction, opened: Match) -> None:
+        """Says so when another price held at the period's last instant: it should have been two periods."""
+        if period.seconds <= 0:
+            return
+        closed = find(self.plans[plan], dimension, period.closing(self.zone), self.policy)
+        if _same_price(opened, closed):
+            return
+        even = self.evenly_spread(period, plan, dimension, volume)
+        literal = volume * opened[1].price / (1 if dimension == "ENERGY" else HOUR)
+        text = (
+            f"{dimension} costs {decimal_text(opened[1].price)} at the start of the period and"
+            f" {decimal_text(closed[1].price) if closed else 'nothing'} at its end; priced as {rounded(literal, 4)},"
+            f" evenly spread it would be {rounded(even, 4)}"
+        )
+        self.say("warning", "period_spans_price_change", period.pointer, text)
+
+    def evenly_spread(self, period: Period, plan: int, dimension: str, volume: Fraction) -> Fraction:
+        """What the volume would cost if it had flowed evenly and the period had been cut at each change."""
+        plans = [self.plans[plan]]
+        energy = period.volumes.get("ENERGY", Fraction(0))
+        cuts = clock_moments(plans, period.start, period.end, self.zone)
+        origin = period.start - timedelta(microseconds=int(period.seconds_before * 1_000_000))
+        cuts |= duration_moments(plans, origin, period.start, period.end)
+        if energy > 0:
+            reached = evenly(period.start, period.end, period.energy_before, energy)
+            within = (period.energy_before, period.energy_before + energy)
+            cuts |= {reached(kwh) for kwh in energy_thresholds(plans) if within[0] < kwh < within[1]}
+        cost = Fraction(0)
+        moments = [period.start, *sorted(cuts), period.end]
+        for start, end in pairwise(moments):
+            match = find(self.plans[plan], dimension, self.within(period, start), self.policy)
+            if match is not None:
+                share = exact_seconds(end - start) / period.seconds
+                cost += volume * share * match[1].price / (1 if dimension == "ENERGY" else HOUR)
+        return cost
+
+    def within(self, period: Period, moment: datetime) -> State:
+        """The state at a moment inside a period, if all had flowed evenly."""
+        passed = exact_seconds(moment - period.start)
+        energy = period.energy_before + period.volumes.get("ENERGY", 0) * passed / period.seconds
+        seconds = period.seconds_before + passed
+        local = moment.astimezone(self.zone)
+        return State(local, energy, seconds, period.power, period.mean_power, period.current)
+
+    def priced_lines(self) -> list[Line]:
+        """The pieces with their steps, prices and taxes."""
+        metered = [piece for piece in self.pieces if piece.dimension != "FLAT"]
+        uses = [Use(piece.dimension, piece.volume, piece.component) for piece in metered]
+        added = dict(zip(map(id, metered), surpluses(uses, self.unpriced, self.policy), strict=True))
+        return [self.line(piece, added.get(id(piece), Fraction(0))) for piece in self.pieces]
+
+    def line(self, piece: _Piece, surplus: Fraction) -> Line:
+        plan, component = self.plans[piece.plan], piece.component
+        cost = (piece.volume + surplus) / piece.unit * component.price
+        amount = with_taxes(cost, component, plan.tax, self.policy)
+        return Line(
+            kind="price",
+            amount=amount,
+            taxes=shares(amount, component, plan.tax, self.policy),
+            field=piece.field,
+            dimension=piece.dimension,
+            period=piece.period.index,
+            tariff=piece.plan,
+            tariff_id=plan.id or None,
+            element=component.element,
+            component=component.index,
+            reason=reason(piece.element.restrictions, piece.state, self.policy),
+            volume=piece.volume / piece.unit,
+            surplus=surplus / piece.unit,
+            step_size=None if piece.dimension == "FLAT" else component.step_size,
+            price=component.price,
+            vat=component.vat,
+        )
+
+    def limit_lines(self, lines: Sequence[Line]) -> list[Line]:
+        """min_price and max_price of each tariff, on what it priced."""
+        free = self.policy.no_charge_without_energy and self.timeline.total("ENERGY") == 0
+        if self.lone or self.policy.price_limits == "ignore" or free:
+            return []
+        used = sorted({line.tariff for line in lines if line.tariff is not None})
+        found: list[Line] = []
+        for index in used or ([0] if len(self.plans) == 1 else []):
+            plan = self.plans[index]
+            own = [line for line in lines if line.tariff == index]
+            before = total([line.amount for line in own])
+            after, doubt = limited(before, plan.minimum, plan.maximum, self.mix(plan, before, own))
+            if doubt is not None:
+                text = "the limit is given before taxes only and the taxes of the charge are not known"
+                self.say("warning", doubt, plan.place, text)
+            if after == before:
+                continue
+            found.append(_limit_line(index, plan, before, after, own))
+            self.say("warning", "price_limit_applied", plan.place, found[-1].text)
+        if len(used) > 1 and any(self.plans[index].minimum or self.plans[index].maximum for index in used):
+            text = "several tariffs with price limits: each limits its own part"
+            self.say("warning", "limits_of_several_tariffs", "/tariffs", text)
+        return found
+
+    def mix(self, plan: Plan, before: Amount, lines: Sequence[Line]) -> Fraction | None:
+        """Gross by net of what was priced; of a charge that cost nothing, the one rate that its tariff has."""
+        if before.net and before.gross is not None:
+            return before.gross / before.net
+        used = {(line.element, line.component) for line in lines}
+        rates = {
+            factor(component, plan.tax, self.policy)
+            for element in plan.elements
+            if element.restrictions.kind == ""
+            for component in element.components
+            if not used or (component.element, component.index) in used
+        }
+        return rates.pop() if len(rates) == 1 else None
+
+
+def _priced_as(dimension: str) -> str:
+    """The tariff dimension that prices a CDR dimension."""
+    return "TIME" if dimension in RESERVATION_DIMENSIONS else dimension
+
+
+def _same_price(one: Match, other: Match | None) -> bool:
+    return other is not None and (one[1].price, one[1].vat) == (other[1].price, other[1].vat)
+
+
+def _limit_line(index: int, plan: Plan, before: Amount, after: Amount, lines: Sequence[Line]) -> Line:
+    """The difference as a line, its tax spread over the charge's own taxes."""
+    change = Amount(
+        None if before.net is None or after.net is None else after.net - before.net,
+        None if before.gross is None or after.gross is None else after.gross - before.gross,
+    )
+    raised = (change.net or change.gross or 0) > 0
+    return Line(
+        kind="limit",
+        amount=change,
+        taxes=_spread(change, lines),
+        text="minimum price top-up" if raised else "capped",
+        tariff=index,
+        tariff_id=plan.id or None,
+    )
+
+
+def _spread(change: Amount, lines: Sequence[Line]) -> tuple[TaxShare, ...]:
+    tax = change.tax
+    if not tax:
+        return ()
+    gathered: dict[tuple[str, Fraction | None, str | None], Fraction] = {}
+    for line in lines:
+        for share in line.taxes:
+            key = (share.name, share.percentage, share.account_number)
+            gathered[key] = gathered.get(key, Fraction(0)) + share.amount
+    whole = sum(gathered.values())
+    if not whole:
+        only = next(iter(gathered)) if len(gathered) == 1 else ("VAT", None, None)
+        return (TaxShare(*only, tax),)
+    return tuple(TaxShare(*key, tax * amount / whole) for key, amount in gathered.items())

@@ -1,0 +1,40 @@
+"""Hours as printed, seconds as meant.
+
+OCPI writes durations in hours, mostly with four digits: five minutes are 0.0833, and 0.0833 h is not five minutes.
+Taken literally, a step_size of five minutes would bill some of them as ten. So the clock decides where it can:
+
+1. The period's own length, when it agrees with the printed hours to within the last printed digit.
+2. Else the nearest whole second that does.
+3. Else the hours as they stand.
+
+Trailing zeros get lost on the way (0.50 arrives as 0.5), so fewer than two printed digits count as two; and more than
+nine are a float's noise, not a measurement. [mod_cdrs_cdr_dimension_class]
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from evmesh.pricing.exact import number, printed_decimals
+
+HOUR = 3600
+FEWEST_DIGITS = 2
+MOST_DIGITS = 9
+
+
+def seconds_meant(printed: Any, length: Fraction, *, literally: bool = False) -> Fraction:
+    """The seconds that the printed hours stand for in a period of that many seconds.
+
+    >>> from decimal import Decimal
+    >>> seconds_meant(Decimal("0.0834"), Fraction(300))
+    Fraction(300, 1)
+    """
+    seconds = number(printed) * HOUR
+    if literally:
+        return seconds
+    digit = Fraction(HOUR, 10 ** min(max(printed_decimals(printed), FEWEST_DIGITS), MOST_DIGITS))
+    if abs(seconds - length) < digit:
+        return length
+    whole = Fraction(round(seconds))
+    return whole if abs(whole - seconds) < digit else seconds

@@ -1,0 +1,63 @@
+"""Whose clock: the time zone in which a tariff's hours, days and weekdays are meant.
+
+Tariffs speak of local time at the charger, so a price needs the Location's zone. The instant is converted, never the
+wall clock computed with: a night with 23 or 25 hours needs no rule of its own. [mod_tariffs_tariff_restrictions_class]
+
+Zones come from the `tzdata` package, not from the machine, so that the same charge costs the same everywhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from functools import cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
+
+# Countries with one zone (islands and enclaves without chargers apart), by ISO 3166 alpha-3 as Locations carry it.
+_ONE_ZONE = {
+    "ALB": "Europe/Tirane", "AND": "Europe/Andorra", "AUT": "Europe/Vienna", "BEL": "Europe/Brussels",
+    "BGR": "Europe/Sofia", "BIH": "Europe/Sarajevo", "CHE": "Europe/Zurich", "CYP": "Asia/Nicosia",
+    "CZE": "Europe/Prague", "DEU": "Europe/Berlin", "DNK": "Europe/Copenhagen", "EST": "Europe/Tallinn",
+    "FIN": "Europe/Helsinki", "FRA": "Europe/Paris", "GBR": "Europe/London", "GRC": "Europe/Athens",
+    "HRV": "Europe/Zagreb", "HUN": "Europe/Budapest", "IND": "Asia/Kolkata", "IRL": "Europe/Dublin",
+    "ISL": "Atlantic/Reykjavik", "ISR": "Asia/Jerusalem", "ITA": "Europe/Rome", "JPN": "Asia/Tokyo",
+    "LIE": "Europe/Vaduz", "LTU": "Europe/Vilnius", "LUX": "Europe/Luxembourg", "LVA": "Europe/Riga",
+    "MCO": "Europe/Monaco", "MDA": "Europe/Chisinau", "MKD": "Europe/Skopje", "MLT": "Europe/Malta",
+    "MNE": "Europe/Podgorica", "NLD": "Europe/Amsterdam", "NOR": "Europe/Oslo", "POL": "Europe/Warsaw",
+    "ROU": "Europe/Bucharest", "SGP": "Asia/Singapore", "SMR": "Europe/San_Marino", "SRB": "Europe/Belgrade",
+    "SVK": "Europe/Bratislava", "SVN": "Europe/Ljubljana", "SWE": "Europe/Stockholm", "TUR": "Europe/Istanbul",
+    "UKR": "Europe/Kyiv", "ZAF": "Africa/Johannesburg",
+}  # fmt: skip
+
+
+class UnknownZone(ValueError):
+    """No such time zone; the text names the nearest one."""
+
+
+@cache
+def time_zone(name: str) -> ZoneInfo:
+    """The zone of that IANA name. UnknownZone when there is none."""
+    if _NAME.fullmatch(name):
+        file = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
+        if file.is_file():
+            with file.open("rb") as data:
+                try:
+                    return ZoneInfo.from_file(data, key=name)
+                except ValueError:
+                    pass
+    near = difflib.get_close_matches(name, _names(), n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise UnknownZone(f"there is no time zone {name!r}{hint}")
+
+
+def zone_of_country(country: str) -> str | None:
+    """The only zone of a country (ISO 3166 alpha-3), None where there are several or we do not know."""
+    return _ONE_ZONE.get(country.upper())
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    return tuple(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
