@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -43,13 +43,12 @@ class Request:
             self.answer.set_exception(self.error)
 
 
-@dataclass(slots=True)
-class Savepoints:
+class Savepoints(Protocol):
     """How a database marks a place to return to; the driver's own way, since it happens for every request."""
 
-    begin: Callable[[Connection], object]
-    keep: Callable[[Connection], object]
-    undo: Callable[[Connection], object]
+    def begin(self, tx: Connection) -> None: ...
+    def keep(self, tx: Connection) -> None: ...
+    def undo(self, tx: Connection) -> None: ...
 
 
 @dataclass(slots=True)

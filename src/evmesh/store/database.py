@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from evmesh.base.clock import Clock, utc_now
 from evmesh.store.batch import Request
 from evmesh.store.errors import CannotOpen, StoreClosed
 from evmesh.store.secrets import Secrets
@@ -29,10 +29,6 @@ from evmesh.store.transaction import Surroundings
 from evmesh.store.watch import Watch
 
 T = TypeVar("T")
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Backend(Protocol):
@@ -56,7 +52,7 @@ class Store:
     _closed: bool
 
     @classmethod
-    async def open(cls, url: str, secret_key: bytes, *, clock: Callable[[], datetime] = utc_now) -> Store:
+    async def open(cls, url: str, secret_key: bytes, *, clock: Clock = utc_now) -> Store:
         """Open the database at `sqlite:///PATH` or `postgresql://…`, bringing its schema up to date.
 
         Raises `CannotOpen` or `SchemaTooNew`.
@@ -70,6 +66,11 @@ class Store:
             create(path)
             await asyncio.to_thread(migrate_file, path)
             self._backend = SqliteBackend(path, surroundings, self._committed)
+        elif dsn := postgresql_dsn(url):
+            from evmesh.store.postgresql import PostgresqlBackend, migrate_database
+
+            await migrate_database(dsn)
+            self._backend = PostgresqlBackend(dsn, surroundings, self._committed)
         else:
             raise CannotOpen(f"{url.partition(':')[0]}: a database is sqlite:///PATH or postgresql://…")
         await self._backend.start()
@@ -120,3 +121,10 @@ def sqlite_path(url: str) -> Path | None:
     """The file of a `sqlite:///PATH` URL, relative to the current folder; None for any other URL."""
     scheme, _, path = url.partition(":///")
     return Path(path) if scheme == "sqlite" and path else None
+
+
+def postgresql_dsn(url: str) -> str | None:
+    """The URL as the driver takes it; None for any other database's."""
+    scheme, separator, rest = url.partition("://")
+    known = scheme in ("postgresql", "postgres", "postgresql+asyncpg")
+    return f"postgresql://{rest}" if separator and known else None

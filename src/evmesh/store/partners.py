@@ -26,6 +26,10 @@ from evmesh.store.transaction import next_change, now, surroundings
 Purpose = Literal["A", "C"]
 
 
+class NameTaken(Exception):
+    """A name tells partners apart on the command line; the text says which one is in use."""
+
+
 class OurToken(msgspec.Struct, frozen=True):
     """One of our tokens for a partner: A until the handshake, C from then on."""
 
@@ -38,31 +42,13 @@ class OurToken(msgspec.Struct, frozen=True):
 
 
 _PARTNER = tuple(partners.c[name] for name in Partner.__struct_fields__)
-
-
-def _row(partner: Partner) -> dict[str, Any]:
-    values = msgspec.structs.asdict(partner)
-    values["our_party"] = None if partner.our_party is None else "*".join(partner.our_party)
-    return values
-
-
-def _partner(row: Row[Any]) -> Partner:
-    fields = dict(row._mapping)
-    party: str | None = fields["our_party"]
-    fields["our_party"] = None if party is None else _party(party)
-    return Partner(**fields)
-
-
-def _party(text: str) -> Party:
-    country_code, _, party_id = text.partition("*")
-    return country_code, party_id
-
-
 _TOKEN = tuple(partner_tokens.c[name] for name in OurToken.__struct_fields__)
 
 
 def insert(tx: Connection, name: str, **fields: Any) -> Partner:
-    """A new partner; the fields are those of `Partner`. A name in use raises `sqlalchemy.exc.IntegrityError`."""
+    """A new partner; the fields are those of `Partner`. Raises `NameTaken`."""
+    if by_name(tx, name) is not None:
+        raise NameTaken(f"there is a partner named {name} already")
     moment = now(tx)
     partner = Partner(name=name, created_at=moment, updated_at=moment, **fields)
     values = _row(partner)
@@ -100,6 +86,24 @@ def save(tx: Connection, partner: Partner) -> Partner:
     if not tx.execute(update(partners).where(partners.c.id == partner.id).values(values)).rowcount:
         raise LookupError(f"there is no partner {partner.id}")
     return saved
+
+
+def _row(partner: Partner) -> dict[str, Any]:
+    values = msgspec.structs.asdict(partner)
+    values["our_party"] = None if partner.our_party is None else "*".join(partner.our_party)
+    return values
+
+
+def _partner(row: Row[Any]) -> Partner:
+    fields = dict(row._mapping)
+    party: str | None = fields["our_party"]
+    fields["our_party"] = None if party is None else _party(party)
+    return Partner(**fields)
+
+
+def _party(text: str) -> Party:
+    country_code, _, party_id = text.partition("*")
+    return country_code, party_id
 
 
 def set_their_token(tx: Connection, partner_id: int, token: str | None) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from evmesh.store.batch import Batch, Request, Savepoints
+from evmesh.store.batch import Batch, Request
 from evmesh.store.errors import CannotOpen, Unavailable
 from evmesh.store.migrations import HEAD, migrate, version_of
 from evmesh.store.transaction import Surroundings, surround
@@ -159,10 +159,13 @@ class SqliteBackend:
                 began = time.monotonic()
                 batch = Batch(first, take)
                 try:
-                    batch.run(tx, SAVEPOINTS)
+                    batch.run(tx, Savepoints())
                 except Exception as error:
                     batch.fail(Unavailable(f"{self._path} could not be written: {error}"), error)
-                self._loop.call_soon_threadsafe(self._settle, batch)
+                try:
+                    self._loop.call_soon_threadsafe(self._settle, batch)
+                except RuntimeError:
+                    return  # the loop has ended without closing the store; nobody is left to answer
                 if time.monotonic() - began > LONG_SECONDS:
                     time.sleep(ASIDE_SECONDS)
 
@@ -205,15 +208,17 @@ def _driver(tx: Connection) -> sqlite3.Connection:
     return driver
 
 
-def _undo(tx: Connection) -> None:
-    # After an error such as a full disk SQLite has undone everything; then this fails, and with it the batch.
-    driver = _driver(tx)
-    driver.execute("ROLLBACK TO request")
-    driver.execute("RELEASE request")
+class Savepoints:
+    """Places to return to."""
 
+    def begin(self, tx: Connection) -> None:
+        _driver(tx).execute("SAVEPOINT request")
 
-SAVEPOINTS = Savepoints(
-    begin=lambda tx: _driver(tx).execute("SAVEPOINT request"),
-    keep=lambda tx: _driver(tx).execute("RELEASE request"),
-    undo=_undo,
-)
+    def keep(self, tx: Connection) -> None:
+        _driver(tx).execute("RELEASE request")
+
+    def undo(self, tx: Connection) -> None:
+        # After an error such as a full disk SQLite has undone everything; then this fails, and with it the batch.
+        driver = _driver(tx)
+        driver.execute("ROLLBACK TO request")
+        driver.execute("RELEASE request")

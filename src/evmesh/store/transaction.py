@@ -7,7 +7,7 @@ only. `tx.commit`, `tx.rollback` and `tx.close` belong to the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from evmesh.base.clock import Clock
 from evmesh.store.schema import counter
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _CHANGE = "evmesh change"
 class Surroundings:
     """One for each open store, shared by its connections."""
 
-    clock: Callable[[], datetime]
+    clock: Clock
     secrets: Secrets
     totals: dict[Any, Any] = field(default_factory=dict)
 
