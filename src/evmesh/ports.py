@@ -217,6 +217,31 @@ class PartnerCalls(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One request that tells a partner what it lacks of an object.
+
+    `told` is what to remember once it arrived (None: the partner then holds nothing of the object any more), `change`
+    the object's change that it speaks of. A `patch` that is refused is followed by the whole object.
+    """
+
+    operation: str
+    path: dict[str, str]
+    change: int
+    query: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    told: str | None = None
+    patch: bool = False
+
+
+class NotYet(Exception):
+    """The partner's release can say the object from `due_at` on: a tariff that begins to hold then."""
+
+    def __init__(self, due_at: datetime) -> None:
+        super().__init__(f"not to be said before {due_at.isoformat()}")
+        self.due_at = due_at
+
+
 CommandOutcome = Literal[
     "ACCEPTED", "CANCELED_RESERVATION", "EVSE_OCCUPIED", "EVSE_INOPERATIVE", "FAILED", "NOT_SUPPORTED", "REJECTED",
     "TIMEOUT", "UNKNOWN_RESERVATION",

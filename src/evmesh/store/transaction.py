@@ -21,6 +21,9 @@ from evmesh.store.schema import counter
 if TYPE_CHECKING:
     from evmesh.store.secrets import Secrets
 
+Tx = Connection
+"""The transaction that a function runs in, for signatures above the store, which speaks no SQL."""
+
 _SURROUNDINGS = "evmesh"
 _CHANGE = "evmesh change"
 
