@@ -94,12 +94,12 @@ def differences(case: Case, bill: Bill) -> list[str]:
         compare(
             "limits", effect and (effect.net, effect.gross), limits and (_exact(limits["excl"]), _exact(limits["incl"]))
         )
-    for what, ours in (
+    for what, figures in (
         ("tax_by_rate_before_limits", bill.tax_by_rate),
         ("billed_volumes", bill.billed_volumes),
     ):
         if what in expected:
-            compare(what, {str(key): value for key, value in ours.items()}, _figures(expected[what]))
+            compare(what, {str(key): value for key, value in figures.items()}, _figures(expected[what]))
     for what, figure in (
         ("total_energy", bill.total_energy),
         ("total_time_hours", bill.total_time / 3600),
