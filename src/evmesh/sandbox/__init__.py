@@ -1,0 +1,1 @@
+"""Partners, places and drivers to try evmesh with: shipped, and used by tests and the demo."""
