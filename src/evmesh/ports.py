@@ -80,8 +80,9 @@ class Partner(msgspec.Struct, kw_only=True):
 class Call:
     """One request of a partner, authenticated and matched to its operation: what a handler gets.
 
-    `body` is the raw text, parsed by whoever knows its object. `partner` is None only for `versions` and
-    `credentials` calls with a token of an invitation, where `invitation` holds the partner to be.
+    `body` is the raw text, parsed by whoever knows its object. `partner` may be one that is only invited, for calls of
+    `versions` and `credentials`; for these, `dialect` has the release of the URL, whatever the partner spoke before.
+    `token` is what the caller presented, in clear: GET credentials says it back. [credentials_get_method]
     """
 
     operation: Operation
@@ -91,6 +92,7 @@ class Call:
     query: dict[str, str]
     body: bytes = b""
     url: str = ""
+    token: str = field(default="", repr=False)
     token_hash: str = ""
     request_id: str | None = None
     correlation_id: str | None = None
@@ -206,6 +208,10 @@ class PartnerCalls(Protocol):
         to_party: Party | None = None,
     ) -> AsyncIterator[Reply]:
         """All pages of a list, by following Link. PartnerError when one breaks off, loops or leads elsewhere."""
+        ...
+
+    async def permit(self, url: str) -> None:
+        """Forbidden when the operator's policy keeps us from calling that address; nothing is sent."""
         ...
 
     async def fetch(self, url: str, token: str, *, base64_token: bool) -> Reply:

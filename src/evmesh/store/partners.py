@@ -12,18 +12,20 @@ one lives until the new one is first used. [credentials]
 from __future__ import annotations
 
 import hmac
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from evmesh.ports import Partner, Party
 from evmesh.store import deliveries
 from evmesh.store.schema import aside, objects, partner_tokens, partners, pulls
 from evmesh.store.transaction import next_change, now, surroundings
 
-Purpose = Literal["A", "C"]
+Purpose = Literal["A", "B", "C"]
+"""A invites, B stands in a request of ours that is not answered yet, C is given. What each opens is for
+`roaming/credentials/handshake.py` to say."""
 
 
 class NameTaken(Exception):
@@ -31,7 +33,7 @@ class NameTaken(Exception):
 
 
 class OurToken(msgspec.Struct, frozen=True):
-    """One of our tokens for a partner: A until the handshake, C from then on."""
+    """One of our tokens for a partner."""
 
     hash: str
     partner_id: int
@@ -120,13 +122,27 @@ def their_token(tx: Connection, partner_id: int) -> str | None:
 
 
 def add_our_token(tx: Connection, partner_id: int, hash: str, purpose: Purpose) -> None:
-    """Accept one more token from this partner; `secrets.hash_of` makes the hash."""
+    """Accept one more token from this partner; `secrets.hash_of` makes the hash.
+
+    Which of two is older is a question of life and death for them, so a clock that stands still or goes back does
+    not make a new one old.
+    """
     next_change(tx)
+    newest = tx.scalars(
+        select(func.max(partner_tokens.c.created_at)).where(partner_tokens.c.partner_id == partner_id)
+    ).one()
+    moment = now(tx) if newest is None else max(now(tx), newest + timedelta(microseconds=1))
     tx.execute(
         partner_tokens.insert().values(
-            hash=hash, partner_id=partner_id, purpose=purpose, created_at=now(tx), used_at=None, retired_at=None
+            hash=hash, partner_id=partner_id, purpose=purpose, created_at=moment, used_at=None, retired_at=None
         )
     )
+
+
+def token_given(tx: Connection, hash: str) -> None:
+    """The partner has the token for certain: a B becomes a C."""
+    next_change(tx)
+    tx.execute(update(partner_tokens).where(partner_tokens.c.hash == hash).values(purpose="C"))
 
 
 def by_token(tx: Connection, hash: str) -> tuple[Partner, OurToken] | None:
@@ -162,6 +178,15 @@ def retire_token(tx: Connection, hash: str) -> None:
     tx.execute(_retire().where(partner_tokens.c.hash == hash).values(retired_at=now(tx)))
 
 
+def retire_older_tokens(tx: Connection, hash: str) -> int:
+    """Refuse what the same partner was given before this token; returns how many died."""
+    next_change(tx)
+    this = select(partner_tokens.c.partner_id, partner_tokens.c.created_at).where(partner_tokens.c.hash == hash)
+    partner_id, created_at = tx.execute(this).one()
+    statement = _retire().where(partner_tokens.c.partner_id == partner_id, partner_tokens.c.created_at < created_at)
+    return tx.execute(statement.values(retired_at=now(tx))).rowcount
+
+
 def retire_tokens(tx: Connection, partner_id: int, *, but: str | None = None) -> int:
     """Refuse all of a partner's tokens but one; returns how many died."""
     next_change(tx)
@@ -173,6 +198,13 @@ def retire_tokens(tx: Connection, partner_id: int, *, but: str | None = None) ->
 
 def _retire() -> Any:
     return update(partner_tokens).where(partner_tokens.c.retired_at.is_(None))
+
+
+def forget(tx: Connection, partner_id: int) -> None:
+    """Undo `insert`: the connection never came about, and nothing refers to it."""
+    next_change(tx)
+    tx.execute(delete(partner_tokens).where(partner_tokens.c.partner_id == partner_id))
+    tx.execute(delete(partners).where(partners.c.id == partner_id))
 
 
 def remove(tx: Connection, partner_id: int) -> None:
