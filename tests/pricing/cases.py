@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from evmesh.ocpi import wire
+from evmesh.ocpi.dialect import dialect
 from evmesh.pricing.bill import Bill
 from evmesh.pricing.policy import STANDARD, PricingPolicy, policy_from
 from evmesh.pricing.price import price
@@ -30,21 +31,23 @@ class Case(msgspec.Struct, frozen=True):
     tariffs: list[Document]
     expected: Document
     policy: PricingPolicy = STANDARD
+    own: bool = False
 
     def bill(self, policy: PricingPolicy | None = None) -> Bill:
-        tariffs = [lifted_tariff(tariff) for tariff in self.tariffs]
+        cdr, tariffs = self.canonical()
         taxes_known = self.release != "2.1.1"
-        return price(lifted_cdr(self.cdr), tariffs, self.zone, policy or self.policy, taxes_known=taxes_known)
+        return price(cdr, tariffs, self.zone, policy or self.policy, taxes_known=taxes_known)
 
-
-def decoded(text: bytes) -> Any:
-    """JSON with exact numbers."""
-    return _DECODER.decode(text)
+    def canonical(self) -> tuple[Document, list[Document]]:
+        """Both in the newest words: our own cases are, the reference material is read as its release demands."""
+        if self.own:
+            return self.cdr, self.tariffs
+        return lifted("CDR", self.cdr, self.release), [lifted("Tariff", t, self.release) for t in self.tariffs]
 
 
 def shared_cases() -> Iterator[Case]:
     for file in sorted((SHARED / "pricing" / "cases").glob("*.json")):
-        case = decoded(file.read_bytes())
+        case = wire.decode(file.read_bytes())
         yield Case(
             name=case["name"],
             release=case["ocpi_version"],
@@ -58,16 +61,17 @@ def shared_cases() -> Iterator[Case]:
 def own_cases() -> Iterator[Case]:
     """`tests/prices/<case>/{tariff*.json, cdr.json, expected.json}`: a new case is a new folder, no code."""
     for folder in sorted(path for path in OWN.iterdir() if (path / "expected.json").is_file()):
-        expected = decoded((folder / "expected.json").read_bytes())
+        expected = wire.decode((folder / "expected.json").read_bytes())
         given = expected.get("given", {})
         yield Case(
             name=folder.name,
             release=given.get("release", "2.3.0"),
             zone=given.get("time_zone"),
-            cdr=decoded((folder / "cdr.json").read_bytes()),
-            tariffs=[decoded(file.read_bytes()) for file in sorted(folder.glob("tariff*.json"))],
+            cdr=wire.decode((folder / "cdr.json").read_bytes()),
+            tariffs=[wire.decode(file.read_bytes()) for file in sorted(folder.glob("tariff*.json"))],
             expected=expected,
             policy=policy_from(given.get("policy", {})),
+            own=True,
         )
 
 
@@ -125,34 +129,10 @@ def _exact(text: str | None) -> Fraction | None:
     return None if text is None else Fraction(text)
 
 
-def lifted_tariff(tariff: Document) -> Document:
-    """A 2.2.1 tariff in 2.3.0 words; 2.3.0 stays as it is."""
-    lifted: Document = {"tax_included": "NO"} | tariff
-    for name in ("min_price", "max_price"):
-        limit = lifted.get(name)
-        if limit is not None and "excl_vat" in limit:
-            lifted[name] = {"before_taxes": limit["excl_vat"]} | (
-                {"after_taxes": limit["incl_vat"]} if "incl_vat" in limit else {}
-            )
-    return lifted
-
-
-def lifted_cdr(cdr: Document) -> Document:
-    """A 2.2.1 CDR in 2.3.0 words, as far as prices are told."""
-    lifted = dict(cdr)
-    if "stop_date_time" in lifted:
-        lifted["end_date_time"] = lifted.pop("stop_date_time")
-    for name, value in cdr.items():
-        if name.startswith("total_") and isinstance(value, dict) and "excl_vat" in value:
-            net, gross = Decimal(value["excl_vat"]), value.get("incl_vat")
-            taxes = [] if gross is None else [{"name": "VAT", "amount": Decimal(gross) - net}]
-            lifted[name] = {"before_taxes": net, "taxes": taxes}
-    lifted["tariffs"] = [lifted_tariff(tariff) for tariff in cdr.get("tariffs", [])]
-    return lifted
-
-
-def _number(text: str) -> Decimal | int:
-    return int(text) if text.lstrip("-").isdigit() else Decimal(text)
-
-
-_DECODER = msgspec.json.Decoder(float_hook=_number)
+def lifted(name: str, document: Document, release: str) -> Document:
+    """The document in canonical words. One case calls itself 2.1.1 and is written in the words of 2.2.1."""
+    if release == "2.1.1" and "country_code" in document:
+        release = "2.2.1"
+    read = wire.read(name, document, dialect(release), wire.Context(owner=("NL", "TST")))
+    assert read.document is not None, read.why()
+    return read.document
