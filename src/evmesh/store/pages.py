@@ -116,7 +116,6 @@ def _listed(wanted: Wanted) -> list[Any]:
     return [
         wordings.c.release == wanted.release,
         wordings.c.kind == wanted.kind,
-        wordings.c.text.is_not(None),
     ]
 
 

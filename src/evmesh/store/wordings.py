@@ -22,13 +22,13 @@ from evmesh.store.transaction import insert
 
 
 class Wording(msgspec.Struct, frozen=True):
-    """`change` is that of the object which was worded."""
+    """`change` is that of the object which was worded. What is withheld has no `changed_at`: it stands in no list."""
 
     seq: int
     change: int
     text: str | None
     reason: str | None
-    changed_at: datetime
+    changed_at: datetime | None
 
 
 def mark(tx: Connection, kind: str, release: str) -> int:
@@ -55,7 +55,16 @@ def stale(tx: Connection, kind: str, release: str, limit: int = 500) -> list[Hel
 
 def word(tx: Connection, kind: str, release: str, rows: Iterable[Wording]) -> None:
     """Keep wordings. One of an older change than the kept one, or of an object that is gone by now, is dropped."""
-    values = [{"of_" + name: value for name, value in msgspec.structs.asdict(row).items()} for row in rows]
+    values = [
+        {
+            "of_seq": row.seq,
+            "of_change": row.change,
+            "of_text": row.text,
+            "of_reason": row.reason,
+            "of_changed_at": None if row.text is None else row.changed_at,
+        }
+        for row in rows
+    ]
     if not values:
         return
     given = {name: bindparam("of_" + name, type_=wordings.c[name].type) for name in Wording.__struct_fields__}
@@ -121,7 +130,7 @@ def next_sayable(tx: Connection, after: datetime) -> datetime | None:
     """The first moment after `after` at which some release can begin to say something."""
     moments = [
         tx.scalars(
-            select(func.min(wordings.c.changed_at)).where(*_sayable(kind, release), wordings.c.changed_at > after)
+            select(func.min(wordings.c.changed_at)).where(*_worded(kind, release), wordings.c.changed_at > after)
         ).one()
         for kind, release in tx.execute(select(marks.c.kind, marks.c.release)).all()
     ]
@@ -135,14 +144,14 @@ def sayable_between(tx: Connection, after: datetime, until: datetime) -> list[tu
         for kind, release in tx.execute(select(marks.c.kind, marks.c.release)).all()
         for seq in tx.scalars(
             select(wordings.c.seq).where(
-                *_sayable(kind, release), wordings.c.changed_at > after, wordings.c.changed_at <= until
+                *_worded(kind, release), wordings.c.changed_at > after, wordings.c.changed_at <= until
             )
         )
     ]
 
 
-def _sayable(kind: str, release: str) -> tuple[ColumnElement[bool], ...]:
-    return wordings.c.release == release, wordings.c.kind == kind, wordings.c.text.is_not(None)
+def _worded(kind: str, release: str) -> tuple[ColumnElement[bool], ...]:
+    return wordings.c.release == release, wordings.c.kind == kind
 
 
 def _touch(tx: Connection, kind: str, release: str) -> None:

@@ -223,30 +223,18 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("token_party", sa.Text()),
         sa.Column("change", Number, nullable=False),
-        sa.Column("changed_at", Moment(), nullable=False),
+        sa.Column("changed_at", Moment()),
         sa.Column("text", sa.Text()),
         sa.Column("reason", sa.Text()),
         sa.PrimaryKeyConstraint("seq", "release", name="wordings_pk"),
     )
-    op.create_index(
-        "wordings_by_time",
-        "wordings",
-        ["release", "kind", "changed_at", "seq", "owner", "token_party"],
-        sqlite_where=sa.text("text IS NOT NULL"),
-        postgresql_where=sa.text("text IS NOT NULL"),
-    )
-    op.create_index(
-        "wordings_listed",
-        "wordings",
-        ["release", "kind", "seq", "changed_at", "owner", "token_party"],
-        sqlite_where=sa.text("text IS NOT NULL"),
-        postgresql_where=sa.text("text IS NOT NULL"),
-    )
+    op.create_index("wordings_by_time", "wordings", ["release", "kind", "changed_at", "seq", "owner", "token_party"])
+    op.create_index("wordings_listed", "wordings", ["release", "kind", "seq", "changed_at", "owner", "token_party"])
     op.create_index(
         "wordings_of_token_party",
         "wordings",
         ["release", "kind", "token_party", "seq", "changed_at", "owner"],
-        sqlite_where=sa.text("text IS NOT NULL AND token_party IS NOT NULL"),
-        postgresql_where=sa.text("text IS NOT NULL AND token_party IS NOT NULL"),
+        sqlite_where=sa.text("token_party IS NOT NULL"),
+        postgresql_where=sa.text("token_party IS NOT NULL"),
     )
     op.execute("INSERT INTO counter (id, value) VALUES (1, 0)")

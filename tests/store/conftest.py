@@ -1,0 +1,37 @@
+"""An open store on each database, with a clock that tests set."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from evmesh.store.database import Store
+
+KEY = b"a secret key of the settings"
+NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+class SetClock:
+    """Shows the moment that a test has set."""
+
+    def __init__(self) -> None:
+        self.moment = NOON
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, seconds: float) -> datetime:
+        self.moment += timedelta(seconds=seconds)
+        return self.moment
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+async def store(database_url: str, clock: SetClock) -> AsyncIterator[Store]:
+    store = await Store.open(database_url, KEY, clock=clock)
+    yield store
+    await store.close()

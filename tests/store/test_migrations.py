@@ -1,0 +1,102 @@
+"""The schema is made, upgraded and recognised; the quick road and Alembic's lead to the same."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+
+from evmesh.store import migrations, objects
+from evmesh.store.database import Store, postgresql_dsn
+from evmesh.store.errors import SchemaTooNew
+from evmesh.store.migrations import HEAD, migrate, upgrade, version_of
+from evmesh.store.postgresql import _engine
+from evmesh.store.schema import counter, metadata
+from tests.store.conftest import KEY
+from tests.store.objects_to_keep import put
+
+ROOT = Path(__file__).parents[2]
+
+
+def in_memory(run: Callable[[Connection], Any]) -> Any:
+    engine = create_engine("sqlite://")
+    with engine.begin() as tx:
+        return run(tx)
+
+
+def schema_after(run: Callable[[Connection], None]) -> Callable[[Connection], dict[str, str]]:
+    def statements(tx: Connection) -> dict[str, str]:
+        run(tx)
+        rows = tx.execute(text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%'"))
+        return {row.name: row.sql for row in rows}
+
+    return statements
+
+
+def test_both_roads_lead_to_the_same_schema_in_sqlite() -> None:
+    assert in_memory(schema_after(migrate)) == in_memory(schema_after(lambda tx: upgrade(tx, None)))
+
+
+async def test_alembics_road_leads_to_the_tables_in_postgresql(postgres_database_url: str) -> None:
+    def differences(tx: Connection) -> list[Any]:
+        upgrade(tx, None)
+        assert version_of(tx) == HEAD
+        assert tx.scalars(counter.select().with_only_columns(counter.c.value)).all() == [0]
+        return list(compare_metadata(MigrationContext.configure(tx), metadata))
+
+    engine = _engine(postgresql_dsn(postgres_database_url) or "")
+    async with engine.begin() as tx:
+        assert await tx.run_sync(differences) == []
+    await engine.dispose()
+
+
+def test_head_is_the_newest_revision() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+async def test_opening_again_keeps_what_is_there(database_url: str) -> None:
+    for number in range(3):
+        store = await Store.open(database_url, KEY)
+        await store.write(put(f"L{number}"))
+        assert len(await store.read(lambda tx: objects.listing(tx, "locations"))) == number + 1
+        await store.close()
+
+
+async def test_many_open_a_new_database_at_once(database_url: str) -> None:
+    stores = await asyncio.gather(*(Store.open(database_url, KEY) for _ in range(4)))
+    await asyncio.gather(*(store.write(put(f"L{number}")) for number, store in enumerate(stores)))
+    assert len(await stores[0].read(lambda tx: objects.listing(tx, "locations"))) == 4
+    await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_a_database_of_a_newer_evmesh_is_refused(database_url: str) -> None:
+    store = await Store.open(database_url, KEY)
+    await store.write(lambda tx: tx.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    await store.close()
+    with pytest.raises(SchemaTooNew, match="9999"):
+        await Store.open(database_url, KEY)
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["empty", "at the head"])
+def test_alembic_is_not_imported_unless_there_is_something_to_upgrade(sqlite_database_url: str, times: int) -> None:
+    """It costs more than a node's start may."""
+    program = (
+        "import asyncio, sys; from evmesh.store.database import Store\n"
+        f"async def main(): await (await Store.open({sqlite_database_url!r}, b'key')).close()\n"
+        f"for _ in range({times}): asyncio.run(main())\n"
+        "sys.exit('alembic' in sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    assert subprocess.run([sys.executable, "-c", program], env=environment).returncode == 0
