@@ -40,6 +40,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
     update,
 )
 
@@ -274,6 +275,15 @@ def told_of(tx: Connection, partner_id: int, seq: int) -> tuple[int, str] | None
         select(told.c.change, told.c.text).where(told.c.partner_id == partner_id, told.c.seq == seq)
     ).one_or_none()
     return None if row is None else (row.change, row.text)
+
+
+def concerned(tx: Connection, seq: int) -> list[int]:
+    """The partners that hold something from us of an object, or are about to."""
+    both = union(
+        select(told.c.partner_id).where(told.c.seq == seq),
+        select(deliveries.c.partner_id).where(deliveries.c.seq == seq),
+    )
+    return sorted(tx.scalars(both))
 
 
 def next_due(tx: Connection, busy_partners: Collection[int] = ()) -> datetime | None:

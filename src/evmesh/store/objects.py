@@ -203,6 +203,23 @@ def find(tx: Connection, kind: str, id: str, *, absent: bool = False) -> list[He
     return [Held(*row) for row in tx.execute(statement) if absent or row.absent_since is None]
 
 
+def token_of_contract(tx: Connection, contract_id: str) -> Held | None:
+    """A token of that contract, ours before anybody else's; contracts are compared without case."""
+    inside = func.lower(objects.c.document).contains(_encoded(contract_id.lower()), autoescape=True)
+    statement = (
+        select(*_HELD)
+        .where(objects.c.kind == "tokens", objects.c.absent_since.is_(None), inside)
+        .order_by(objects.c.partner_id, objects.c.seq)
+        .limit(1)
+    )
+    row = tx.execute(statement).one_or_none()
+    return None if row is None else Held(*row)
+
+
+def _encoded(contract_id: str) -> str:
+    return msgspec.json.encode({"contract_id": contract_id}).decode()[1:-1]
+
+
 def listing(
     tx: Connection,
     kind: str,

@@ -1,0 +1,1 @@
+"""Locations, their EVSEs and connectors. [mod_locations_locations_module]"""

@@ -1,0 +1,1 @@
+"""Tariffs. [mod_tariffs_tariffs_module]"""

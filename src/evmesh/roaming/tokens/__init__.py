@@ -1,0 +1,1 @@
+"""Tokens, and whether they may charge. [mod_tokens_tokens_module]"""

@@ -1,0 +1,14 @@
+"""Our tokens, as partners pull them. [mod_tokens_sender_interface]"""
+
+from __future__ import annotations
+
+from evmesh.ports import Answer, Call, Handler
+from evmesh.roaming import lists
+from evmesh.roaming.node import Node
+
+
+def handlers(node: Node) -> dict[str, Handler]:
+    async def listed(call: Call) -> Answer:
+        return await lists.listing(node, call, "tokens")
+
+    return {"tokens.sender.list": listed}
