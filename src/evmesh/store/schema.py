@@ -259,6 +259,62 @@ reservations = Table(
     sqlite_autoincrement=True,
 )
 
+charges = Table(
+    "charges",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("country_code", Text, nullable=False),
+    Column("party_id", Text, nullable=False),
+    Column("location_id", Text, nullable=False),
+    Column("evse_uid", Text, nullable=False),
+    Column("connector_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("token_uid", Text, nullable=False),
+    Column("token", Json, nullable=False),
+    Column("auth_method", Text, nullable=False),
+    Column("authorization_reference", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("start", Moment, nullable=False),
+    Column("end", Moment),
+    Column("meter_id", Text),
+    Column("currency", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("cdr_location", Json, nullable=False),
+    Column("tariffs", Json, nullable=False),
+    Column("reservation", Text),
+    Column("reserved_from", Moment),
+    Column("preferences", Json),
+    Column("last_updated", Moment, nullable=False),
+    Column("told_at", Moment),
+    Column("due_at", Moment),
+    # What goes on at an EVSE; what was authorised there lately.
+    Index(None, "location_id", "evse_uid", "state"),
+    Index(None, "token_uid", "created_at"),
+)
+# What has something to do at a moment: a state that was held back, a driver who never plugged in.
+Index(
+    "charges_due",
+    charges.c.due_at,
+    sqlite_where=text("due_at IS NOT NULL"),
+    postgresql_where=text("due_at IS NOT NULL"),
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("session_id", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("value", Json, nullable=False),
+    PrimaryKeyConstraint("session_id", "at"),
+)
+
+token_limits = Table(
+    "token_limits",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("limits", Json, nullable=False),
+)
+
 aside = Table(
     "aside",
     metadata,

@@ -1,0 +1,115 @@
+"""Our own charges: what lies behind a Session of ours, from authorisation to CDR, and every meter value of it.
+
+A Session document is made from a charge and its readings; it is never the other way round, so a node that dies while
+energy flows goes on where it was. What a CDR must say as it was at the start (the place, the tariffs) is kept here as
+it was at the start. Which states there are, and what leads from one to the next, is `roaming`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, select, update
+
+from evmesh.store.schema import charges, readings
+from evmesh.store.transaction import Tx, next_change, replace
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """`token` is a CdrToken with the fields of a Token that matter while charging, `cdr_location` a CdrLocation and
+    `tariffs` Tariffs, canonical. `reservation` is our own id of the reservation that the charge began with, which held
+    the place from `reserved_from` on. `told_at` is when the Session was last published, `due_at` when the charge has
+    something to do again."""
+
+    session_id: str
+    country_code: str
+    party_id: str
+    location_id: str
+    evse_uid: str
+    connector_id: str
+    state: str
+    token_uid: str
+    token: dict[str, Any]
+    auth_method: str
+    authorization_reference: str | None = None
+    created_at: datetime
+    start: datetime
+    end: datetime | None = None
+    meter_id: str | None = None
+    currency: str
+    zone: str
+    cdr_location: dict[str, Any]
+    tariffs: list[dict[str, Any]]
+    reservation: str | None = None
+    reserved_from: datetime | None = None
+    preferences: dict[str, Any] | None = None
+    last_updated: datetime
+    told_at: datetime | None = None
+    due_at: datetime | None = None
+
+
+_CHARGE = tuple(charges.c[name] for name in Charge.__struct_fields__)
+
+
+def put(tx: Tx, charge: Charge) -> None:
+    """Keep a charge as it now is."""
+    next_change(tx)
+    replace(tx, charges, ["session_id"], msgspec.structs.asdict(charge) | {"token_uid": charge.token_uid.casefold()})
+
+
+def get(tx: Tx, session_id: str) -> Charge | None:
+    row = tx.execute(select(*_CHARGE).where(charges.c.session_id == session_id)).one_or_none()
+    return None if row is None else Charge(**row._mapping)
+
+
+def at_evse(tx: Tx, location_id: str, evse_uid: str, states: Collection[str]) -> list[Charge]:
+    """The charges in these states at an EVSE, newest first."""
+    return _found(tx, charges.c.location_id == location_id, charges.c.evse_uid == evse_uid, charges.c.state.in_(states))
+
+
+def of_token(tx: Tx, token_uid: str, since: datetime) -> list[Charge]:
+    """The charges that a card began since then, newest first; uids compare without case."""
+    return _found(tx, charges.c.token_uid == token_uid.casefold(), charges.c.created_at >= since)
+
+
+def in_states(tx: Tx, states: Collection[str]) -> list[Charge]:
+    return _found(tx, charges.c.state.in_(states))
+
+
+def due(tx: Tx, at: datetime, limit: int = 100) -> list[Charge]:
+    """Charges that have something to do by then, those that wait longest first."""
+    statement = select(*_CHARGE).where(charges.c.due_at <= at).order_by(charges.c.due_at).limit(limit)
+    return [Charge(**row._mapping) for row in tx.execute(statement)]
+
+
+def next_due(tx: Tx) -> datetime | None:
+    """When the next charge has something to do."""
+    moment: datetime | None = tx.scalars(select(func.min(charges.c.due_at)).where(charges.c.due_at.is_not(None))).one()
+    return moment
+
+
+def wait_until(tx: Tx, session_id: str, due_at: datetime) -> None:
+    """There is something to do then, if nothing is to be done before."""
+    earlier = charges.c.due_at.is_(None) | (charges.c.due_at > due_at)
+    changed = tx.execute(update(charges).where(charges.c.session_id == session_id, earlier).values(due_at=due_at))
+    if changed.rowcount:
+        next_change(tx)
+
+
+def add_reading(tx: Tx, session_id: str, at: datetime, value: dict[str, Any]) -> None:
+    """Keep a meter value; another of the same moment takes its place."""
+    replace(tx, readings, ["session_id", "at"], {"session_id": session_id, "at": at, "value": value})
+
+
+def readings_of(tx: Tx, session_id: str) -> list[tuple[datetime, dict[str, Any]]]:
+    """All meter values of a charge in order of time."""
+    statement = select(readings.c.at, readings.c.value).where(readings.c.session_id == session_id)
+    return [(at, value) for at, value in tx.execute(statement.order_by(readings.c.at))]
+
+
+def _found(tx: Tx, *which: Any) -> list[Charge]:
+    statement = select(*_CHARGE).where(*which).order_by(charges.c.created_at.desc(), charges.c.session_id)
+    return [Charge(**row._mapping) for row in tx.execute(statement)]
