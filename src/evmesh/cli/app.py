@@ -50,7 +50,10 @@ def _version(wanted: bool) -> None:
 def _root(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Option("-C", metavar="DIR", help="The node's folder (the current one when left out).", show_default=False)
+        Path,
+        typer.Option(
+            "-C", metavar="DIR", help="The node's folder (the current one when left out).", show_default=False
+        ),
     ] = Path(),
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")

@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
     family.command(
         "schema",
         help="JSON Schema 2020-12 of an object, or of all.",
-        epilog="\b\nExamples:\n  evmesh spec schema CDR --release 2.2.1\n  evmesh spec schema --release 2.3.0 > ocpi.json",
+        epilog="\b\nExamples:\n  evmesh spec schema CDR --release 2.2.1\n  evmesh spec schema --release 2.3.0",
     )(schema)
     app.add_typer(family, name="spec")
 

@@ -89,7 +89,7 @@ def _evse(party: Party, location: int, place: int, current: str, at: str, chance
 
 
 def tariffs(party: Party, at: datetime) -> list[Document]:
-    """Three tariffs: by energy with a fee for staying plugged in, cheaper at night, and fast charging with a start fee."""
+    """Three tariffs: by energy with a fee for staying, cheaper at night, and fast charging with a start fee."""
     vat = 25
 
     def component(kind: str, price: str, step_size: int = 1) -> Document:
