@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 Tx = Connection
 """The transaction that a function runs in, for signatures above the store, which speaks no SQL."""
 
-Transaction = Connection
-"""For floors above, which speak of transactions and know no SQL."""
-
 _SURROUNDINGS = "evmesh"
 _CHANGE = "evmesh change"
 
