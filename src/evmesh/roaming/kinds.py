@@ -43,5 +43,10 @@ def token_party(kind: str, document: Document) -> str | None:
     return party(token["country_code"], token["party_id"])
 
 
+def contract_id(kind: str, document: Document) -> str | None:
+    """What a Session of 2.1.1 names a token by."""
+    return document.get("contract_id") if kind == "tokens" else None
+
+
 def last_updated(document: Document) -> datetime:
     return parse_timestamp(document["last_updated"])

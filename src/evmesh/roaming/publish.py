@@ -76,6 +76,7 @@ def put_own(tx: Tx, node: Node, kind: str, document: Document, *, partners: Sequ
         kinds.CANONICAL.name,
         kinds.last_updated(document),
         kinds.token_party(kind, document),
+        contract_id=kinds.contract_id(kind, document),
     )
     if outcome in (Outcome.CREATED, Outcome.REPLACED):
         for partner in visibility.receivers(node, partners, kind, document):

@@ -204,6 +204,7 @@ def accept(
         spoken.name,
         kinds.last_updated(document),
         kinds.token_party(kind, document),
+        contract_id=kinds.contract_id(kind, document),
     )
     return Accepted(outcome, held, read.findings)
 

@@ -86,9 +86,13 @@ def put(
     last_updated: datetime,
     token_party: str | None = None,
     *,
+    contract_id: str | None = None,
     refuse_stale: bool = True,
 ) -> tuple[Outcome, Held]:
-    """Create or replace the object that `key` names among this partner's; return what is held now."""
+    """Create or replace the object that `key` names among this partner's; return what is held now.
+
+    A token is also found by its `contract_id`.
+    """
     change = next_change(tx)
     values = {
         "kind": kind,
@@ -106,6 +110,7 @@ def put(
         "absent_since": None,
         "owner": party(country_code, party_id),
         "folded_id": id.casefold(),
+        "folded_contract": contract_id and contract_id.casefold(),
         "first_change": change,
     }
     row = tx.execute(_upsert(tx.dialect.name, refuse_stale), values).one_or_none()
@@ -149,16 +154,13 @@ def _upsert(dialect: str, refuse_stale: bool) -> Any:
         "token_party",
         "absent_since",
         "owner",
-        "folded_id",
     ]
-    condition = or_(
-        *(objects.c[name].is_distinct_from(new[name]) for name in replaced if name not in ("change", "folded_id"))
-    )
+    condition = or_(*(objects.c[name].is_distinct_from(new[name]) for name in replaced if name != "change"))
     if refuse_stale:
         condition = and_(new.last_updated >= objects.c.last_updated, condition)
     return statement.on_conflict_do_update(
         index_elements=["kind", "key", "partner_id"],
-        set_={name: new[name] for name in replaced},
+        set_={name: new[name] for name in [*replaced, "folded_id", "folded_contract"]},
         where=condition,
     ).returning(objects.c.seq, objects.c.first_change)
 
@@ -205,19 +207,14 @@ def find(tx: Connection, kind: str, id: str, *, absent: bool = False) -> list[He
 
 def token_of_contract(tx: Connection, contract_id: str) -> Held | None:
     """A token of that contract, ours before anybody else's; contracts are compared without case."""
-    inside = func.lower(objects.c.document).contains(_encoded(contract_id.lower()), autoescape=True)
     statement = (
         select(*_HELD)
-        .where(objects.c.kind == "tokens", objects.c.absent_since.is_(None), inside)
+        .where(objects.c.folded_contract == contract_id.casefold(), objects.c.absent_since.is_(None))
         .order_by(objects.c.partner_id, objects.c.seq)
         .limit(1)
     )
     row = tx.execute(statement).one_or_none()
     return None if row is None else Held(*row)
-
-
-def _encoded(contract_id: str) -> str:
-    return msgspec.json.encode({"contract_id": contract_id}).decode()[1:-1]
 
 
 def listing(

@@ -15,12 +15,14 @@ Result = Literal["complete", "broken"]
 
 
 class Pull(msgspec.Struct, frozen=True):
-    """`watermark` is what the next pull may ask for as date_from; a broken pull leaves it where it was."""
+    """`watermark` is what the next pull may ask for as date_from; a broken pull leaves it where it was. `full_at` is
+    when the last complete pull of everything ended."""
 
     partner_id: int
     module: str
     completed_at: datetime
     watermark: datetime | None
+    full_at: datetime | None
     outcome: str
     detail: str | None
 
@@ -32,13 +34,15 @@ def record(
     outcome: Result,
     *,
     watermark: datetime | None = None,
+    full: bool = False,
     detail: str | None = None,
 ) -> Pull:
-    """Note a pull that ended. Without a `watermark` the former one stays."""
+    """Note a pull that ended; `full` says that it saw everything. Without a `watermark` the former one stays."""
     before = get(tx, partner_id, module)
     if watermark is None and before is not None:
         watermark = before.watermark
-    pull = Pull(partner_id, module, now(tx), watermark, outcome, detail)
+    full_at = now(tx) if full else before.full_at if before is not None else None
+    pull = Pull(partner_id, module, now(tx), watermark, full_at, outcome, detail)
     replace(tx, pulls, ["partner_id", "module"], msgspec.structs.asdict(pull))
     return pull
 

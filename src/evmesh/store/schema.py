@@ -61,6 +61,7 @@ objects = Table(
     Column("absent_since", Moment),
     Column("owner", Text, nullable=False),
     Column("folded_id", Text, nullable=False),
+    Column("folded_contract", Text),
     Column("first_change", Number, nullable=False),
     # The partner stands last, so that a key is also found without knowing whose it is.
     UniqueConstraint("kind", "key", "partner_id"),
@@ -69,6 +70,13 @@ objects = Table(
     # A token by its uid alone, whoever issued it; `show KIND ID`.
     Index(None, "kind", "folded_id"),
     sqlite_autoincrement=True,
+)
+# A token by its contract, which is all that a Session of 2.1.1 names.
+Index(
+    "objects_contract",
+    objects.c.folded_contract,
+    sqlite_where=text("folded_contract IS NOT NULL"),
+    postgresql_where=text("folded_contract IS NOT NULL"),
 )
 
 wordings = Table(
@@ -336,6 +344,7 @@ pulls = Table(
     Column("module", Text, nullable=False),
     Column("completed_at", Moment, nullable=False),
     Column("watermark", Moment),
+    Column("full_at", Moment),
     Column("outcome", Text, nullable=False),
     Column("detail", Text),
     PrimaryKeyConstraint("partner_id", "module"),

@@ -131,10 +131,18 @@ def upgrade() -> None:
         sa.Column("absent_since", Moment()),
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("folded_id", sa.Text(), nullable=False),
+        sa.Column("folded_contract", sa.Text()),
         sa.Column("first_change", Number, nullable=False),
         sa.PrimaryKeyConstraint("seq", name="objects_pk"),
         sa.UniqueConstraint("kind", "key", "partner_id", name="objects_kind_key_partner_id"),
         sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "objects_contract",
+        "objects",
+        ["folded_contract"],
+        sqlite_where=sa.text("folded_contract IS NOT NULL"),
+        postgresql_where=sa.text("folded_contract IS NOT NULL"),
     )
     op.create_index("objects_kind_folded_id", "objects", ["kind", "folded_id"])
     op.create_index("objects_kind_partner_id_change", "objects", ["kind", "partner_id", "change"])
@@ -182,6 +190,7 @@ def upgrade() -> None:
         sa.Column("module", sa.Text(), nullable=False),
         sa.Column("completed_at", Moment(), nullable=False),
         sa.Column("watermark", Moment()),
+        sa.Column("full_at", Moment()),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text()),
         sa.PrimaryKeyConstraint("partner_id", "module", name="pulls_pk"),
