@@ -46,9 +46,9 @@ def worded(tx: Tx, node: Node, held: Held, release: str) -> Wording:
     try:
         written = wire.write(kinds.NAMES[held.kind], document, dialect(release), our_context(tx, node, document))
     except Unsayable as error:
-        return Wording(held.seq, held.change, None, str(error), held.last_updated)
+        return Wording(held.seq, held.change, None, str(error), None)
     except NeedsObject as error:
-        return Wording(held.seq, held.change, None, NEEDS + str(error), held.last_updated)
+        return Wording(held.seq, held.change, None, NEEDS + str(error), None)
     changed_at = max(held.last_updated, written.sayable_from or held.last_updated)
     return Wording(held.seq, held.change, written.text.decode(), None, changed_at)
 
