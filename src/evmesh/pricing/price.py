@@ -25,25 +25,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 
 from evmesh.base.findings import Finding, Severity, fatal, pointer
 from evmesh.pricing.bill import Bill, Line
-from evmesh.pricing.boundaries import clock_moments, duration_moments, energy_thresholds, evenly
 from evmesh.pricing.coins import rounding_lines
 from evmesh.pricing.currencies import minor_unit
-from evmesh.pricing.exact import decimal_text, rounded
 from evmesh.pricing.limits import limited
 from evmesh.pricing.lookup import SESSION, Match, find, looked_at, preferences
 from evmesh.pricing.plan import Component, Element, Plan, read_plan
 from evmesh.pricing.policy import STANDARD, PricingPolicy
 from evmesh.pricing.restrictions import oddities, reason
 from evmesh.pricing.selection import NO_TARIFF, UNKNOWN_TARIFF, assign
+from evmesh.pricing.spans import span
 from evmesh.pricing.step_size import Use, surpluses
 from evmesh.pricing.taxes import UNKNOWN, Amount, TaxShare, factor, shares, total, with_taxes
 from evmesh.pricing.timeline import (
@@ -258,7 +256,9 @@ class _Pricer:
                 self.unpriced[dimension] = self.unpriced.get(dimension, Fraction(0)) + volume
                 continue
             if dimension in SESSION_DIMENSIONS:
-                self.spanning(period, plan, dimension, volume, match)
+                spanning = span(self.plans[plan], period, dimension, match, self.zone, self.policy)
+                if spanning is not None:
+                    self.say("warning", "period_spans_price_change", period.pointer, spanning)
             self.pieces.append(_Piece(period, plan, *match, dimension, _FIELD[dimension], volume, opening))
 
     def kinds(self, dimension: str) -> Sequence[str]:
@@ -349,50 +349,6 @@ class _Pricer:
             text = "the tariff prices time and no period reports TIME: it is not charged"
             self.say("warning", "tariff_prices_time_but_cdr_has_none", "/charging_periods", text)
 
-    def spanning(self, period: Period, plan: int, dimension: str, volume: Fraction, opened: Match) -> None:
-        """Says so when another price held at the period's last instant: it should have been two periods."""
-        if period.seconds <= 0:
-            return
-        closed = find(self.plans[plan], dimension, period.closing(self.zone), self.policy)
-        if _same_price(opened, closed):
-            return
-        even = self.evenly_spread(period, plan, dimension, volume)
-        literal = volume * opened[1].price / (1 if dimension == "ENERGY" else HOUR)
-        text = (
-            f"{dimension} costs {decimal_text(opened[1].price)} at the start of the period and"
-            f" {decimal_text(closed[1].price) if closed else 'nothing'} at its end; priced as {rounded(literal, 4)},"
-            f" evenly spread it would be {rounded(even, 4)}"
-        )
-        self.say("warning", "period_spans_price_change", period.pointer, text)
-
-    def evenly_spread(self, period: Period, plan: int, dimension: str, volume: Fraction) -> Fraction:
-        """What the volume would cost if it had flowed evenly and the period had been cut at each change."""
-        plans = [self.plans[plan]]
-        energy = period.volumes.get("ENERGY", Fraction(0))
-        cuts = clock_moments(plans, period.start, period.end, self.zone)
-        origin = period.start - timedelta(microseconds=int(period.seconds_before * 1_000_000))
-        cuts |= duration_moments(plans, origin, period.start, period.end)
-        if energy > 0:
-            reached = evenly(period.start, period.end, period.energy_before, energy)
-            within = (period.energy_before, period.energy_before + energy)
-            cuts |= {reached(kwh) for kwh in energy_thresholds(plans) if within[0] < kwh < within[1]}
-        cost = Fraction(0)
-        moments = [period.start, *sorted(cuts), period.end]
-        for start, end in pairwise(moments):
-            match = find(self.plans[plan], dimension, self.within(period, start), self.policy)
-            if match is not None:
-                share = exact_seconds(end - start) / period.seconds
-                cost += volume * share * match[1].price / (1 if dimension == "ENERGY" else HOUR)
-        return cost
-
-    def within(self, period: Period, moment: datetime) -> State:
-        """The state at a moment inside a period, if all had flowed evenly."""
-        passed = exact_seconds(moment - period.start)
-        energy = period.energy_before + period.volumes.get("ENERGY", 0) * passed / period.seconds
-        seconds = period.seconds_before + passed
-        local = moment.astimezone(self.zone)
-        return State(local, energy, seconds, period.power, period.mean_power, period.current)
-
     def priced_lines(self) -> list[Line]:
         """The pieces with their steps, prices and taxes."""
         metered = [piece for piece in self.pieces if piece.dimension != "FLAT"]
@@ -465,10 +421,6 @@ class _Pricer:
 def _priced_as(dimension: str) -> str:
     """The tariff dimension that prices a CDR dimension."""
     return "TIME" if dimension in RESERVATION_DIMENSIONS else dimension
-
-
-def _same_price(one: Match, other: Match | None) -> bool:
-    return other is not None and (one[1].price, one[1].vat) == (other[1].price, other[1].vat)
 
 
 def _limit_line(index: int, plan: Plan, before: Amount, after: Amount, lines: Sequence[Line]) -> Line:
