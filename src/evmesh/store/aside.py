@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import delete, func, select
 
 from evmesh.base.findings import Finding
 from evmesh.store.schema import aside
-from evmesh.store.transaction import now
+from evmesh.store.transaction import Tx, now
 
 
 class Aside(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class Aside(msgspec.Struct, frozen=True):
     at: datetime
 
 
-def keep(tx: Connection, partner_id: int, kind: str, key: str | None, text: str, findings: Iterable[Finding]) -> None:
+def keep(tx: Tx, partner_id: int, kind: str, key: str | None, text: str, findings: Iterable[Finding]) -> None:
     """Put an object aside, in place of the former one of the same key; without a key, of the same text."""
     same = aside.c.key == key if key is not None else (aside.c.key.is_(None)) & (aside.c.text == text)
     tx.execute(delete(aside).where(aside.c.partner_id == partner_id, aside.c.kind == kind, same))
@@ -36,7 +36,7 @@ def keep(tx: Connection, partner_id: int, kind: str, key: str | None, text: str,
     tx.execute(aside.insert().values(partner_id=partner_id, kind=kind, key=key, text=text, findings=found, at=now(tx)))
 
 
-def keys(tx: Connection, partner_id: int, kind: str) -> set[str]:
+def keys(tx: Tx, partner_id: int, kind: str) -> set[str]:
     """The keys of what is aside, where they could be read."""
     statement = select(aside.c.key).where(
         aside.c.partner_id == partner_id, aside.c.kind == kind, aside.c.key.is_not(None)
@@ -44,7 +44,7 @@ def keys(tx: Connection, partner_id: int, kind: str) -> set[str]:
     return {key for key in tx.scalars(statement) if key is not None}
 
 
-def listing(tx: Connection, partner_id: int | None = None, kind: str | None = None, limit: int = 100) -> list[Aside]:
+def listing(tx: Tx, partner_id: int | None = None, kind: str | None = None, limit: int = 100) -> list[Aside]:
     """What is aside, newest first."""
     statement = select(*(aside.c[name] for name in Aside.__struct_fields__))
     if partner_id is not None:
@@ -52,15 +52,18 @@ def listing(tx: Connection, partner_id: int | None = None, kind: str | None = No
     if kind is not None:
         statement = statement.where(aside.c.kind == kind)
     rows = tx.execute(statement.order_by(aside.c.id.desc()).limit(limit))
-    return [msgspec.convert(dict(row._mapping), Aside) for row in rows]
+    return [
+        Aside(id, of_partner, of_kind, key, text, msgspec.convert(findings, list[Finding]), at)
+        for id, of_partner, of_kind, key, text, findings, at in rows
+    ]
 
 
-def count(tx: Connection, partner_id: int, kind: str) -> int:
+def count(tx: Tx, partner_id: int, kind: str) -> int:
     statement = select(func.count()).where(aside.c.partner_id == partner_id, aside.c.kind == kind)
     return tx.scalars(statement).one()
 
 
-def clear(tx: Connection, partner_id: int, kind: str, key: str | None = None) -> None:
+def clear(tx: Tx, partner_id: int, kind: str, key: str | None = None) -> None:
     """An object came as it should (`key`), or a complete list begins anew."""
     statement = delete(aside).where(aside.c.partner_id == partner_id, aside.c.kind == kind)
     if key is not None:

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from evmesh.store.schema import commands, reservations
-from evmesh.store.transaction import next_change, now, replace
+from evmesh.store.transaction import Tx, next_change, now, replace
 
 Direction = Literal["sent", "received"]
 
@@ -59,7 +59,7 @@ _RESERVATION = tuple(reservations.c[name] for name in Reservation.__struct_field
 
 
 def insert(
-    tx: Connection,
+    tx: Tx,
     id: str,
     direction: Direction,
     partner_id: int,
@@ -93,12 +93,12 @@ def insert(
     return new
 
 
-def get(tx: Connection, id: str) -> Command | None:
+def get(tx: Tx, id: str) -> Command | None:
     row = tx.execute(select(*_COMMAND).where(commands.c.id == id)).one_or_none()
     return None if row is None else Command(*row)
 
 
-def move(tx: Connection, id: str, from_states: Collection[str], to_state: str, **fields: Any) -> bool:
+def move(tx: Tx, id: str, from_states: Collection[str], to_state: str, **fields: Any) -> bool:
     """Take a step if the command is in one of `from_states`; `fields` are `response`, `result`, `expires_at`."""
     taken = tx.execute(
         update(commands)
@@ -110,7 +110,7 @@ def move(tx: Connection, id: str, from_states: Collection[str], to_state: str, *
     return bool(taken.rowcount)
 
 
-def expired(tx: Connection, states: Collection[str], at: datetime, limit: int = 100) -> list[Command]:
+def expired(tx: Tx, states: Collection[str], at: datetime, limit: int = 100) -> list[Command]:
     """Commands in these states whose time is over, oldest first."""
     statement = (
         select(*_COMMAND)
@@ -121,14 +121,14 @@ def expired(tx: Connection, states: Collection[str], at: datetime, limit: int = 
     return [Command(*row) for row in tx.execute(statement)]
 
 
-def next_expiry(tx: Connection, states: Collection[str]) -> datetime | None:
+def next_expiry(tx: Tx, states: Collection[str]) -> datetime | None:
     """When the next command in these states runs out of time."""
     statement = select(commands.c.expires_at).where(commands.c.state.in_(states), commands.c.expires_at.is_not(None))
     return tx.scalars(statement.order_by(commands.c.expires_at).limit(1)).one_or_none()
 
 
 def listing(
-    tx: Connection,
+    tx: Tx,
     *,
     partner_id: int | None = None,
     direction: Direction | None = None,
@@ -146,13 +146,13 @@ def listing(
     return [Command(*row) for row in tx.execute(statement.order_by(commands.c.created_at.desc()).limit(limit))]
 
 
-def put_reservation(tx: Connection, reservation: Reservation) -> None:
+def put_reservation(tx: Tx, reservation: Reservation) -> None:
     """Keep a reservation, or what has become of it: a partner may send the same one again with other values."""
     next_change(tx)
     replace(tx, reservations, ["partner_id", "reservation_id"], msgspec.structs.asdict(reservation))
 
 
-def reservation(tx: Connection, partner_id: int, reservation_id: str) -> Reservation | None:
+def reservation(tx: Tx, partner_id: int, reservation_id: str) -> Reservation | None:
     statement = select(*_RESERVATION).where(
         reservations.c.partner_id == partner_id, reservations.c.reservation_id == reservation_id
     )
@@ -160,12 +160,12 @@ def reservation(tx: Connection, partner_id: int, reservation_id: str) -> Reserva
     return None if row is None else Reservation(*row)
 
 
-def reservation_by_own_id(tx: Connection, own_id: str) -> Reservation | None:
+def reservation_by_own_id(tx: Tx, own_id: str) -> Reservation | None:
     row = tx.execute(select(*_RESERVATION).where(reservations.c.own_id == own_id)).one_or_none()
     return None if row is None else Reservation(*row)
 
 
-def move_reservation(tx: Connection, own_id: str, from_states: Collection[str], to_state: str, **fields: Any) -> bool:
+def move_reservation(tx: Tx, own_id: str, from_states: Collection[str], to_state: str, **fields: Any) -> bool:
     """Take a step if the reservation is in one of `from_states`."""
     taken = tx.execute(
         update(reservations)
@@ -178,7 +178,7 @@ def move_reservation(tx: Connection, own_id: str, from_states: Collection[str], 
 
 
 def reservations_in(
-    tx: Connection,
+    tx: Tx,
     states: Collection[str],
     *,
     location_id: str | None = None,

@@ -30,7 +30,6 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     and_,
     bindparam,
     case,
@@ -45,7 +44,7 @@ from sqlalchemy import (
 )
 
 from evmesh.store.schema import deliveries, objects, partners, told
-from evmesh.store.transaction import insert, next_change, now, replace
+from evmesh.store.transaction import Tx, insert, next_change, now, replace
 
 Action = Literal["put", "delete"]
 Settled = Literal["doubtful", "refused"]
@@ -95,7 +94,7 @@ class Count(msgspec.Struct, frozen=True):
 
 
 def lack(
-    tx: Connection,
+    tx: Tx,
     partner_id: int,
     seq: int,
     kind: str,
@@ -141,7 +140,7 @@ def _lack(dialect: str) -> Any:
 
 
 def due(
-    tx: Connection,
+    tx: Tx,
     at: datetime,
     limit: int,
     lease_s: float,
@@ -163,7 +162,7 @@ def due(
     return begun
 
 
-def _partners_with_something_due(tx: Connection, at: datetime, busy_partners: Collection[int]) -> list[tuple[int, int]]:
+def _partners_with_something_due(tx: Tx, at: datetime, busy_partners: Collection[int]) -> list[tuple[int, int]]:
     """Each with how many tries it has already; asked partner by partner, which costs an index step each."""
     of_partner = deliveries.c.partner_id == partners.c.id
     oldest = select(func.min(deliveries.c.due_at)).where(of_partner, deliveries.c.state == WAITING)
@@ -179,7 +178,7 @@ def _partners_with_something_due(tx: Connection, at: datetime, busy_partners: Co
     return [(partner_id, trying) for partner_id, trying in found]
 
 
-def _begin(tx: Connection, partner_id: int, at: datetime, limit: int, leased_until: datetime) -> list[Delivery]:
+def _begin(tx: Tx, partner_id: int, at: datetime, limit: int, leased_until: datetime) -> list[Delivery]:
     first = (
         select(deliveries.c.id)
         .where(
@@ -210,7 +209,7 @@ def _begin(tx: Connection, partner_id: int, at: datetime, limit: int, leased_unt
     return sorted((Delivery(*row) for row in tx.execute(started)), key=lambda begun: place[begun.id])
 
 
-def delivered(tx: Connection, id: int, change: int, told_text: str | None) -> bool:
+def delivered(tx: Tx, id: int, change: int, told_text: str | None) -> bool:
     """The partner has the object as of `change`; True if it lacks nothing newer.
 
     `told_text` is what it was told, None after a DELETE: then it holds nothing.
@@ -226,7 +225,7 @@ def delivered(tx: Connection, id: int, change: int, told_text: str | None) -> bo
     return forgo(tx, id, change)
 
 
-def forgo(tx: Connection, id: int, change: int) -> bool:
+def forgo(tx: Tx, id: int, change: int) -> bool:
     """There is nothing to tell of the object as of `change`; True if the partner lacks nothing newer."""
     there = deliveries.c.id == id
     satisfied = and_(deliveries.c.wanted_change <= change, deliveries.c.again.is_(False))
@@ -238,7 +237,7 @@ def forgo(tx: Connection, id: int, change: int) -> bool:
     ).rowcount
 
 
-def failed(tx: Connection, id: int, error: str, due_at: datetime) -> None:
+def failed(tx: Tx, id: int, error: str, due_at: datetime) -> None:
     """The try failed in a way that may pass; the next one is due at `due_at`."""
     tx.execute(
         update(deliveries)
@@ -247,7 +246,7 @@ def failed(tx: Connection, id: int, error: str, due_at: datetime) -> None:
     )
 
 
-def settle(tx: Connection, id: int, change: int, state: Settled, error: str) -> bool:
+def settle(tx: Tx, id: int, change: int, state: Settled, error: str) -> bool:
     """No further try of the object as of `change`: the partner refused it, or nobody knows whether it has it.
 
     False if a newer change came meanwhile; that one is tried as usual.
@@ -269,7 +268,7 @@ def settle(tx: Connection, id: int, change: int, state: Settled, error: str) -> 
     return tx.scalars(ended).one_or_none() == state
 
 
-def told_of(tx: Connection, partner_id: int, seq: int) -> tuple[int, str] | None:
+def told_of(tx: Tx, partner_id: int, seq: int) -> tuple[int, str] | None:
     """The change and the text that the partner was last told of an object; None if it holds nothing from us."""
     row = tx.execute(
         select(told.c.change, told.c.text).where(told.c.partner_id == partner_id, told.c.seq == seq)
@@ -277,7 +276,7 @@ def told_of(tx: Connection, partner_id: int, seq: int) -> tuple[int, str] | None
     return None if row is None else (row.change, row.text)
 
 
-def concerned(tx: Connection, seq: int) -> list[int]:
+def concerned(tx: Tx, seq: int) -> list[int]:
     """The partners that hold something from us of an object, or are about to."""
     both = union(
         select(told.c.partner_id).where(told.c.seq == seq),
@@ -286,7 +285,7 @@ def concerned(tx: Connection, seq: int) -> list[int]:
     return sorted(tx.scalars(both))
 
 
-def next_due(tx: Connection, busy_partners: Collection[int] = ()) -> datetime | None:
+def next_due(tx: Tx, busy_partners: Collection[int] = ()) -> datetime | None:
     """When there is something to do next: a delivery falls due, or a lease runs out."""
     falls_due = select(func.min(deliveries.c.due_at)).where(
         deliveries.c.state == literal_column("'waiting'"), deliveries.c.partner_id.not_in(busy_partners)
@@ -296,18 +295,18 @@ def next_due(tx: Connection, busy_partners: Collection[int] = ()) -> datetime | 
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def release_leases(tx: Connection) -> None:
+def release_leases(tx: Tx) -> None:
     """At the start of a node: nobody tries any more, and what had failed is tried at once."""
     _end_leases(tx, true(), now(tx))
     _try_at_once(tx, true())
 
 
-def hurry(tx: Connection, partner_id: int) -> None:
+def hurry(tx: Tx, partner_id: int) -> None:
     """The partner is there again: what had failed is tried at once."""
     _try_at_once(tx, deliveries.c.partner_id == partner_id)
 
 
-def counts(tx: Connection) -> dict[int, Count]:
+def counts(tx: Tx) -> dict[int, Count]:
     """What each partner lacks; partners that lack nothing are not in it."""
     statement = select(
         deliveries.c.partner_id, deliveries.c.state, func.count(), func.min(deliveries.c.lacked_since)
@@ -320,9 +319,7 @@ def counts(tx: Connection) -> dict[int, Count]:
     return found
 
 
-def listing(
-    tx: Connection, partner_id: int | None = None, *, states: Collection[str] = (), limit: int = 100
-) -> list[Lacking]:
+def listing(tx: Tx, partner_id: int | None = None, *, states: Collection[str] = (), limit: int = 100) -> list[Lacking]:
     """Rows, oldest first."""
     statement = select(*(deliveries.c[name] for name in Lacking.__struct_fields__))
     if partner_id is not None:
@@ -333,13 +330,13 @@ def listing(
     return [Lacking(*row) for row in tx.execute(statement)]
 
 
-def drop(tx: Connection, partner_id: int) -> None:
+def drop(tx: Tx, partner_id: int) -> None:
     """A partner is gone: it lacks nothing, and what it was told no longer matters."""
     tx.execute(delete(deliveries).where(deliveries.c.partner_id == partner_id))
     tx.execute(delete(told).where(told.c.partner_id == partner_id))
 
 
-def _end_leases(tx: Connection, which: ColumnElement[bool], due_at: datetime) -> None:
+def _end_leases(tx: Tx, which: ColumnElement[bool], due_at: datetime) -> None:
     # Written as a constant, so that the index over leased rows alone is used.
     leased = deliveries.c.state == literal_column("'trying'")
     tx.execute(
@@ -347,7 +344,7 @@ def _end_leases(tx: Connection, which: ColumnElement[bool], due_at: datetime) ->
     )
 
 
-def _try_at_once(tx: Connection, which: ColumnElement[bool]) -> None:
+def _try_at_once(tx: Tx, which: ColumnElement[bool]) -> None:
     # Without attempts, a later moment is one that was asked for.
     waiting = deliveries.c.state == literal_column("'waiting'")
     tx.execute(

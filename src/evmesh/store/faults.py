@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from evmesh.store.schema import faults
-from evmesh.store.transaction import next_change, now
+from evmesh.store.transaction import Tx, next_change, now
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class Fault(msgspec.Struct, frozen=True):
 _FAULT = tuple(faults.c[name] for name in Fault.__struct_fields__)
 
 
-def open_fault(tx: Connection, kind: str, subject: str, detail: str, *, partner_id: int | None = None) -> bool:
+def open_fault(tx: Tx, kind: str, subject: str, detail: str, *, partner_id: int | None = None) -> bool:
     """True if this is news; a fault that is open already only gets the newer detail."""
     known = tx.execute(
         update(faults)
@@ -48,7 +48,7 @@ def open_fault(tx: Connection, kind: str, subject: str, detail: str, *, partner_
     return True
 
 
-def close_fault(tx: Connection, kind: str, subject: str) -> bool:
+def close_fault(tx: Tx, kind: str, subject: str) -> bool:
     """True if it was open."""
     ended = tx.execute(
         update(faults)
@@ -60,7 +60,7 @@ def close_fault(tx: Connection, kind: str, subject: str) -> bool:
     return bool(ended.rowcount)
 
 
-def open_faults(tx: Connection, *, kind: str | None = None, partner_id: int | None = None) -> list[Fault]:
+def open_faults(tx: Tx, *, kind: str | None = None, partner_id: int | None = None) -> list[Fault]:
     """What is wrong now, oldest first."""
     statement = select(*_FAULT).where(faults.c.closed_at.is_(None))
     if kind is not None:
@@ -70,7 +70,7 @@ def open_faults(tx: Connection, *, kind: str | None = None, partner_id: int | No
     return [Fault(*row) for row in tx.execute(statement.order_by(faults.c.opened_at, faults.c.id))]
 
 
-def history(tx: Connection, limit: int = 100) -> list[Fault]:
+def history(tx: Tx, limit: int = 100) -> list[Fault]:
     """Open and closed, newest first."""
     statement = select(*_FAULT).order_by(faults.c.opened_at.desc(), faults.c.id.desc()).limit(limit)
     return [Fault(*row) for row in tx.execute(statement)]

@@ -22,10 +22,10 @@ from enum import Enum
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from evmesh.store.schema import OURS, marks, objects, wordings
-from evmesh.store.transaction import give_back_change, insert, next_change, now
+from evmesh.store.transaction import Tx, give_back_change, insert, next_change, now
 
 Kind = Literal["locations", "tariffs", "sessions", "cdrs", "tokens"]
 
@@ -73,7 +73,7 @@ def party(country_code: str, party_id: str) -> str:
 
 
 def put(
-    tx: Connection,
+    tx: Tx,
     kind: str,
     partner_id: int,
     country_code: str,
@@ -165,7 +165,7 @@ def _upsert(dialect: str, refuse_stale: bool) -> Any:
     ).returning(objects.c.seq, objects.c.first_change)
 
 
-def get(tx: Connection, kind: str, key: str, partner_id: int | None = OURS, *, absent: bool = False) -> Held | None:
+def get(tx: Tx, kind: str, key: str, partner_id: int | None = OURS, *, absent: bool = False) -> Held | None:
     """The object of that key: ours, one partner's, or (None) anybody's, ours first.
 
     One that is gone is found only with `absent`.
@@ -189,13 +189,13 @@ _BY_KEY_OF = _BY_KEY.where(objects.c.partner_id == bindparam("partner_id"))
 _BY_SEQ = select(*_HELD).where(objects.c.seq == bindparam("seq"))
 
 
-def by_seq(tx: Connection, seq: int) -> Held | None:
+def by_seq(tx: Tx, seq: int) -> Held | None:
     """The object of that number, gone or not."""
     row = tx.execute(_BY_SEQ, {"seq": seq}).one_or_none()
     return None if row is None else Held(*row)
 
 
-def find(tx: Connection, kind: str, id: str, *, absent: bool = False) -> list[Held]:
+def find(tx: Tx, kind: str, id: str, *, absent: bool = False) -> list[Held]:
     """Everything of that id, whoever owns it, without regard to case; ours first."""
     statement = (
         select(*_HELD)
@@ -205,7 +205,7 @@ def find(tx: Connection, kind: str, id: str, *, absent: bool = False) -> list[He
     return [Held(*row) for row in tx.execute(statement) if absent or row.absent_since is None]
 
 
-def token_of_contract(tx: Connection, contract_id: str) -> Held | None:
+def token_of_contract(tx: Tx, contract_id: str) -> Held | None:
     """A token of that contract, ours before anybody else's; contracts are compared without case."""
     statement = (
         select(*_HELD)
@@ -218,7 +218,7 @@ def token_of_contract(tx: Connection, contract_id: str) -> Held | None:
 
 
 def listing(
-    tx: Connection,
+    tx: Tx,
     kind: str,
     *,
     theirs: bool = False,
@@ -244,7 +244,7 @@ def listing(
     return [Held(*row) for row in tx.execute(statement.order_by(objects.c.seq).limit(limit))]
 
 
-def counts(tx: Connection) -> dict[tuple[str, int], int]:
+def counts(tx: Tx) -> dict[tuple[str, int], int]:
     """How many objects there are that are not gone, by kind and partner."""
     statement = (
         select(objects.c.kind, objects.c.partner_id, func.count())
@@ -254,7 +254,7 @@ def counts(tx: Connection) -> dict[tuple[str, int], int]:
     return {(kind, partner_id): count for kind, partner_id, count in tx.execute(statement)}
 
 
-def remove(tx: Connection, seq: int) -> bool:
+def remove(tx: Tx, seq: int) -> bool:
     """Mark an object as gone and take it out of every list; False if it is gone already, or never was."""
     there = objects.c.seq == seq, objects.c.absent_since.is_(None)
     kind = tx.scalars(select(objects.c.kind).where(*there)).one_or_none()
@@ -266,14 +266,12 @@ def remove(tx: Connection, seq: int) -> bool:
     return True
 
 
-def come_back(tx: Connection, seq: int) -> None:
+def come_back(tx: Tx, seq: int) -> None:
     """Take back that an object is gone."""
     tx.execute(update(objects).where(objects.c.seq == seq).values(absent_since=None, change=next_change(tx)))
 
 
-def mark_absent(
-    tx: Connection, kind: str, partner_id: int, present: Container[str], *, unchanged_since: int
-) -> list[int]:
+def mark_absent(tx: Tx, kind: str, partner_id: int, present: Container[str], *, unchanged_since: int) -> list[int]:
     """Mark as gone what a partner's complete list no longer has; return the numbers of what was marked.
 
     `present` holds the keys of that list. What was put after the change `unchanged_since`, the newest when the list

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, func, select, union_all
+from sqlalchemy import Select, func, select, union_all
 
 from evmesh.store.schema import marks, wordings
-from evmesh.store.transaction import surroundings
+from evmesh.store.transaction import Tx, surroundings
 
 NARROW = 5000
 """A stretch of time with at most so many objects is read by time and sorted; a longer one is walked in order."""
@@ -46,7 +46,7 @@ class Page(msgspec.Struct, frozen=True):
     more: bool
 
 
-def page(tx: Connection, wanted: Wanted, *, after_seq: int = 0, offset: int = 0, limit: int) -> Page:
+def page(tx: Tx, wanted: Wanted, *, after_seq: int = 0, offset: int = 0, limit: int) -> Page:
     """What follows `after_seq`, or what stands from `offset` on."""
     seqs = _lately(tx, wanted)
     if seqs is None:
@@ -65,7 +65,7 @@ def page(tx: Connection, wanted: Wanted, *, after_seq: int = 0, offset: int = 0,
     return Page(texts, shown[-1] if shown else after_seq, len(seqs) > limit)
 
 
-def total(tx: Connection, wanted: Wanted) -> int:
+def total(tx: Tx, wanted: Wanted) -> int:
     """How many objects the whole list has.
 
     Counting walks the list, so a count is remembered until something is worded anew or becomes sayable.
@@ -85,12 +85,12 @@ def total(tx: Connection, wanted: Wanted) -> int:
     return counted
 
 
-def _edition(tx: Connection, wanted: Wanted) -> int | None:
+def _edition(tx: Tx, wanted: Wanted) -> int | None:
     statement = select(marks.c.edition).where(marks.c.kind == wanted.kind, marks.c.release == wanted.release)
     return tx.scalars(statement).one_or_none()
 
 
-def _lately(tx: Connection, wanted: Wanted) -> list[int] | None:
+def _lately(tx: Tx, wanted: Wanted) -> list[int] | None:
     """All numbers in a short stretch of time, in order; None where no stretch is asked or it is not short."""
     if wanted.date_from is None:
         return None
@@ -98,7 +98,7 @@ def _lately(tx: Connection, wanted: Wanted) -> list[int] | None:
     return sorted(seqs) if len(seqs) <= NARROW else None
 
 
-def _in_order(tx: Connection, wanted: Wanted, after_seq: int, offset: int, limit: int) -> list[int]:
+def _in_order(tx: Tx, wanted: Wanted, after_seq: int, offset: int, limit: int) -> list[int]:
     following = _chosen(wanted).where(wordings.c.seq > after_seq).order_by(wordings.c.seq)
     parties = wanted.token_parties
     if parties is not None and len(parties) > 1:

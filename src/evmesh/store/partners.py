@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 
 from evmesh.ports import Partner, Party
 from evmesh.store import deliveries
 from evmesh.store.schema import aside, objects, partner_tokens, partners, pulls
-from evmesh.store.transaction import next_change, now, surroundings
+from evmesh.store.transaction import Tx, next_change, now, surroundings
 
 Purpose = Literal["A", "B", "C"]
 """A invites, B stands in a request of ours that is not answered yet, C is given. What each opens is for
@@ -47,7 +47,7 @@ _PARTNER = tuple(partners.c[name] for name in Partner.__struct_fields__)
 _TOKEN = tuple(partner_tokens.c[name] for name in OurToken.__struct_fields__)
 
 
-def insert(tx: Connection, name: str, **fields: Any) -> Partner:
+def insert(tx: Tx, name: str, **fields: Any) -> Partner:
     """A new partner; the fields are those of `Partner`. Raises `NameTaken`."""
     if by_name(tx, name) is not None:
         raise NameTaken(f"there is a partner named {name} already")
@@ -60,26 +60,26 @@ def insert(tx: Connection, name: str, **fields: Any) -> Partner:
     return msgspec.structs.replace(partner, id=tx.scalars(statement).one())
 
 
-def get(tx: Connection, partner_id: int) -> Partner | None:
+def get(tx: Tx, partner_id: int) -> Partner | None:
     row = tx.execute(select(*_PARTNER).where(partners.c.id == partner_id)).one_or_none()
     return None if row is None else _partner(row)
 
 
-def by_name(tx: Connection, name: str) -> Partner | None:
+def by_name(tx: Tx, name: str) -> Partner | None:
     """The partner of that name that was not removed."""
     statement = select(*_PARTNER).where(partners.c.name == name, partners.c.status != "removed")
     row = tx.execute(statement).one_or_none()
     return None if row is None else _partner(row)
 
 
-def all_partners(tx: Connection, *, removed: bool = False) -> list[Partner]:
+def all_partners(tx: Tx, *, removed: bool = False) -> list[Partner]:
     statement = select(*_PARTNER).order_by(partners.c.id)
     if not removed:
         statement = statement.where(partners.c.status != "removed")
     return [_partner(row) for row in tx.execute(statement)]
 
 
-def save(tx: Connection, partner: Partner) -> Partner:
+def save(tx: Tx, partner: Partner) -> Partner:
     """Keep a changed partner; returns it with its new `updated_at`."""
     saved = msgspec.structs.replace(partner, updated_at=now(tx))
     values = _row(saved)
@@ -108,20 +108,20 @@ def _party(text: str) -> Party:
     return country_code, party_id
 
 
-def set_their_token(tx: Connection, partner_id: int, token: str | None) -> None:
+def set_their_token(tx: Tx, partner_id: int, token: str | None) -> None:
     """What we say when we call them; None forgets it."""
     hidden = None if token is None else surroundings(tx).secrets.hide(token)
     next_change(tx)
     tx.execute(update(partners).where(partners.c.id == partner_id).values(their_token=hidden))
 
 
-def their_token(tx: Connection, partner_id: int) -> str | None:
+def their_token(tx: Tx, partner_id: int) -> str | None:
     """Raises `WrongKey` when the secret key in the settings is another than it was."""
     hidden = tx.scalars(select(partners.c.their_token).where(partners.c.id == partner_id)).one_or_none()
     return None if hidden is None else surroundings(tx).secrets.reveal(hidden)
 
 
-def add_our_token(tx: Connection, partner_id: int, hash: str, purpose: Purpose) -> None:
+def add_our_token(tx: Tx, partner_id: int, hash: str, purpose: Purpose) -> None:
     """Accept one more token from this partner; `secrets.hash_of` makes the hash.
 
     Which of two is older is a question of life and death for them, so a clock that stands still or goes back does
@@ -139,13 +139,13 @@ def add_our_token(tx: Connection, partner_id: int, hash: str, purpose: Purpose) 
     )
 
 
-def token_given(tx: Connection, hash: str) -> None:
+def token_given(tx: Tx, hash: str) -> None:
     """The partner has the token for certain: a B becomes a C."""
     next_change(tx)
     tx.execute(update(partner_tokens).where(partner_tokens.c.hash == hash).values(purpose="C"))
 
 
-def by_token(tx: Connection, hash: str) -> tuple[Partner, OurToken] | None:
+def by_token(tx: Tx, hash: str) -> tuple[Partner, OurToken] | None:
     """Whose token this is, unless it was retired or its partner removed."""
     statement = select(*_TOKEN).where(partner_tokens.c.hash == hash, partner_tokens.c.retired_at.is_(None))
     row = tx.execute(statement).one_or_none()
@@ -157,13 +157,13 @@ def by_token(tx: Connection, hash: str) -> tuple[Partner, OurToken] | None:
     return partner, OurToken(*row)
 
 
-def our_tokens(tx: Connection, partner_id: int) -> list[OurToken]:
+def our_tokens(tx: Tx, partner_id: int) -> list[OurToken]:
     """All that were ever given to this partner, oldest first."""
     statement = select(*_TOKEN).where(partner_tokens.c.partner_id == partner_id)
     return [OurToken(*row) for row in tx.execute(statement.order_by(partner_tokens.c.created_at))]
 
 
-def token_used(tx: Connection, hash: str) -> None:
+def token_used(tx: Tx, hash: str) -> None:
     """Note the first use of a token."""
     tx.execute(
         update(partner_tokens)
@@ -172,13 +172,13 @@ def token_used(tx: Connection, hash: str) -> None:
     )
 
 
-def retire_token(tx: Connection, hash: str) -> None:
+def retire_token(tx: Tx, hash: str) -> None:
     """Refuse this token from now on."""
     next_change(tx)
     tx.execute(_retire().where(partner_tokens.c.hash == hash).values(retired_at=now(tx)))
 
 
-def retire_older_tokens(tx: Connection, hash: str) -> int:
+def retire_older_tokens(tx: Tx, hash: str) -> int:
     """Refuse what the same partner was given before this token; returns how many died."""
     next_change(tx)
     this = select(partner_tokens.c.partner_id, partner_tokens.c.created_at).where(partner_tokens.c.hash == hash)
@@ -187,7 +187,7 @@ def retire_older_tokens(tx: Connection, hash: str) -> int:
     return tx.execute(statement.values(retired_at=now(tx))).rowcount
 
 
-def retire_tokens(tx: Connection, partner_id: int, *, but: str | None = None) -> int:
+def retire_tokens(tx: Tx, partner_id: int, *, but: str | None = None) -> int:
     """Refuse all of a partner's tokens but one; returns how many died."""
     next_change(tx)
     statement = _retire().where(partner_tokens.c.partner_id == partner_id).values(retired_at=now(tx))
@@ -200,14 +200,14 @@ def _retire() -> Any:
     return update(partner_tokens).where(partner_tokens.c.retired_at.is_(None))
 
 
-def forget(tx: Connection, partner_id: int) -> None:
+def forget(tx: Tx, partner_id: int) -> None:
     """Undo `insert`: the connection never came about, and nothing refers to it."""
     next_change(tx)
     tx.execute(delete(partner_tokens).where(partner_tokens.c.partner_id == partner_id))
     tx.execute(delete(partners).where(partners.c.id == partner_id))
 
 
-def remove(tx: Connection, partner_id: int) -> None:
+def remove(tx: Tx, partner_id: int) -> None:
     """End the connection: no tokens, nothing to deliver, its offers gone.
 
     Sessions and CDRs stay, they are somebody's money; so does the row, under a name that is free again.

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from evmesh.store.schema import pulls
-from evmesh.store.transaction import now, replace
+from evmesh.store.transaction import Tx, now, replace
 
 Result = Literal["complete", "broken"]
 
@@ -28,7 +28,7 @@ class Pull(msgspec.Struct, frozen=True):
 
 
 def record(
-    tx: Connection,
+    tx: Tx,
     partner_id: int,
     module: str,
     outcome: Result,
@@ -47,13 +47,13 @@ def record(
     return pull
 
 
-def get(tx: Connection, partner_id: int, module: str) -> Pull | None:
+def get(tx: Tx, partner_id: int, module: str) -> Pull | None:
     statement = select(*(pulls.c[name] for name in Pull.__struct_fields__))
     row = tx.execute(statement.where(pulls.c.partner_id == partner_id, pulls.c.module == module)).one_or_none()
     return None if row is None else Pull(*row)
 
 
-def all_pulls(tx: Connection, partner_id: int | None = None) -> list[Pull]:
+def all_pulls(tx: Tx, partner_id: int | None = None) -> list[Pull]:
     statement = select(*(pulls.c[name] for name in Pull.__struct_fields__))
     if partner_id is not None:
         statement = statement.where(pulls.c.partner_id == partner_id)

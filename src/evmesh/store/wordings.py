@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, bindparam, func, literal, select
 
 from evmesh.store.objects import Held
 from evmesh.store.schema import OURS, marks, objects, wordings
-from evmesh.store.transaction import insert
+from evmesh.store.transaction import Tx, insert
 
 
 class Wording(msgspec.Struct, frozen=True):
@@ -31,13 +31,13 @@ class Wording(msgspec.Struct, frozen=True):
     changed_at: datetime | None
 
 
-def mark(tx: Connection, kind: str, release: str) -> int:
+def mark(tx: Tx, kind: str, release: str) -> int:
     """The change up to which all objects of a kind are worded."""
     statement = select(marks.c.change).where(marks.c.kind == kind, marks.c.release == release)
     return tx.scalars(statement).one_or_none() or 0
 
 
-def stale(tx: Connection, kind: str, release: str, limit: int = 500) -> list[Held]:
+def stale(tx: Tx, kind: str, release: str, limit: int = 500) -> list[Held]:
     """Our objects that have changed since the mark, in the order of their changes."""
     statement = (
         select(*(objects.c[field] for field in Held.__struct_fields__))
@@ -53,7 +53,7 @@ def stale(tx: Connection, kind: str, release: str, limit: int = 500) -> list[Hel
     return [Held(*row) for row in tx.execute(statement)]
 
 
-def word(tx: Connection, kind: str, release: str, rows: Iterable[Wording]) -> None:
+def word(tx: Tx, kind: str, release: str, rows: Iterable[Wording]) -> None:
     """Keep wordings. One of an older change than the kept one, or of an object that is gone by now, is dropped."""
     values = [
         {
@@ -91,7 +91,7 @@ def word(tx: Connection, kind: str, release: str, rows: Iterable[Wording]) -> No
     _touch(tx, kind, release)
 
 
-def set_mark(tx: Connection, kind: str, release: str, change: int) -> None:
+def set_mark(tx: Tx, kind: str, release: str, change: int) -> None:
     """Nothing up to this change is stale. A mark never goes back; `forget` begins anew."""
     _touch(tx, kind, release)
     tx.execute(
@@ -101,14 +101,14 @@ def set_mark(tx: Connection, kind: str, release: str, change: int) -> None:
     )
 
 
-def get(tx: Connection, seq: int, release: str) -> Wording | None:
+def get(tx: Tx, seq: int, release: str) -> Wording | None:
     """How a release words one object, if it was worded."""
     statement = select(*(wordings.c[name] for name in Wording.__struct_fields__))
     row = tx.execute(statement.where(wordings.c.seq == seq, wordings.c.release == release)).one_or_none()
     return None if row is None else Wording(*row)
 
 
-def withheld(tx: Connection, kind: str, release: str) -> dict[int, str]:
+def withheld(tx: Tx, kind: str, release: str) -> dict[int, str]:
     """What a release cannot say, and why, by the object's number."""
     statement = select(wordings.c.seq, wordings.c.reason).where(
         wordings.c.release == release, wordings.c.kind == kind, wordings.c.text.is_(None)
@@ -116,7 +116,7 @@ def withheld(tx: Connection, kind: str, release: str) -> dict[int, str]:
     return {seq: reason or "" for seq, reason in tx.execute(statement)}
 
 
-def forget(tx: Connection, kind: str, release: str) -> None:
+def forget(tx: Tx, kind: str, release: str) -> None:
     """Drop a kind's wordings in a release: they are made anew when next asked for, perhaps by better rules."""
     tx.execute(wordings.delete().where(wordings.c.release == release, wordings.c.kind == kind))
     tx.execute(
@@ -126,7 +126,7 @@ def forget(tx: Connection, kind: str, release: str) -> None:
     )
 
 
-def next_sayable(tx: Connection, after: datetime) -> datetime | None:
+def next_sayable(tx: Tx, after: datetime) -> datetime | None:
     """The first moment after `after` at which some release can begin to say something."""
     moments = [
         tx.scalars(
@@ -137,7 +137,7 @@ def next_sayable(tx: Connection, after: datetime) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def sayable_between(tx: Connection, after: datetime, until: datetime) -> list[tuple[str, int]]:
+def sayable_between(tx: Tx, after: datetime, until: datetime) -> list[tuple[str, int]]:
     """Release and number of what became sayable after `after` and not after `until`, by the clock alone or not."""
     return [
         (release, seq)
@@ -154,7 +154,7 @@ def _worded(kind: str, release: str) -> tuple[ColumnElement[bool], ...]:
     return wordings.c.release == release, wordings.c.kind == kind
 
 
-def _touch(tx: Connection, kind: str, release: str) -> None:
+def _touch(tx: Tx, kind: str, release: str) -> None:
     statement = insert(tx.dialect.name, marks).values(kind=kind, release=release, change=0, edition=1)
     tx.execute(
         statement.on_conflict_do_update(index_elements=["kind", "release"], set_={"edition": marks.c.edition + 1})
