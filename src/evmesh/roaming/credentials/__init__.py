@@ -1,0 +1,1 @@
+"""The credentials module: how a platform becomes a partner, renews its tokens, and leaves. See `handshake`."""
