@@ -5,11 +5,13 @@
 | found                                   | finding                    | read as                                |
 |-----------------------------------------|----------------------------|----------------------------------------|
 | "12.5" where a number belongs           | error number_as_text       | the number                             |
+| 230.0 where an integer belongs          | error decimal_as_integer   | the integer                            |
 | 12 where a string belongs               | error text_as_number       | the string                             |
 | "true", 0, 1 where a boolean belongs    | error boolean_as_text      | the boolean                            |
 | one value where a list belongs          | error not_a_list           | a list of one                          |
 | a timestamp without zone                | info no_zone               | UTC [types_datetime_type]              |
-| a timestamp with an offset, too long    | error timestamp_form       | the same moment in UTC                 |
+| a timestamp with an offset, too long,   |                            |                                        |
+| a leap second                           | error timestamp_form       | the same moment in UTC                 |
 | a text or id too long, not ASCII        | error too_long, not_ascii  | as it is                               |
 | an enum value in the wrong case         | error wrong_case           | the value                              |
 | a value unknown to an open enum         | warning unknown_value      | as it is                               |
@@ -31,7 +33,7 @@ from typing import Any
 
 from evmesh.base.findings import Finding, Severity, pointer
 from evmesh.ocpi.constraints import CONSTRAINTS
-from evmesh.ocpi.schema import ABSOLUTE_URL, DATETIME_PATTERN, EnumRule, FieldRule, ObjectRule, Rules
+from evmesh.ocpi.schema import ABSOLUTE_URL, DATETIME, LARGEST, EnumRule, FieldRule, ObjectRule, Rules
 from evmesh.ocpi.types import parse_timestamp, timestamp
 
 Document = dict[str, Any]
@@ -42,7 +44,6 @@ DECORATIVE = frozenset(
 )  # fmt: skip
 """Objects without which the rest means the same."""
 
-LARGEST = 10**18
 MISSING: Any = object()
 
 
@@ -99,9 +100,6 @@ class _Walk:
         for f in rule.fields.values():
             if f.required and f.name not in loose and f.name not in value:
                 self.say("error", "missing", (*path, f.name), f"{rule.name}.{f.name} is required", True)
-        for group in rule.one_of:
-            if not any(value.get(part) is not None for part in group):
-                self.say("error", "missing", path, f"one of {', '.join(group)} is required")
 
     def field(self, rule: FieldRule, value: Any, path: tuple[Any, ...]) -> Any:
         if value is None:
@@ -149,14 +147,14 @@ class _Walk:
             return value
         for known in enum.values:
             if known.casefold() == value.strip().casefold():
-                self.say("warning" if enum.open else "error", "wrong_case", path, f"{value!r} is written {known}")
+                self.say("warning" if enum.open else "error", "wrong_case", path, f"{value[:40]!r} is written {known}")
                 return known
         if enum.open:
-            self.say("warning", "unknown_value", path, f"{value!r} is not among the known values of {enum.name}")
+            self.say("warning", "unknown_value", path, f"{value[:40]!r} is not among the known values of {enum.name}")
             return value
         near = difflib.get_close_matches(value.upper(), enum.values, 1, 0.75)
         hint = f", did you mean {near[0]}?" if near else ""
-        self.say("error", "unknown_value", path, f"{value!r} is not in {enum.name}{hint}", required)
+        self.say("error", "unknown_value", path, f"{value[:40]!r} is not in {enum.name}{hint}", required)
         return MISSING
 
     def _cistring(self, rule: FieldRule, value: Any, path: tuple[Any, ...], required: bool) -> Any:
@@ -173,13 +171,13 @@ class _Walk:
 
     def _url(self, rule: FieldRule, value: Any, path: tuple[Any, ...], required: bool) -> Any:
         value = self.text(rule, value, path, required)
-        if value is not MISSING and not re.match(ABSOLUTE_URL, value):
+        if value is not MISSING and not re.fullmatch(ABSOLUTE_URL, value):
             self.say("error", "not_a_url", path, f"not an absolute URL: {value[:80]!r}")
         return value
 
     def text(self, rule: FieldRule, value: Any, path: tuple[Any, ...], required: bool) -> Any:
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
-            self.say("error", "text_as_number", path, f"a string expected, got the number {value}")
+            self.say("error", "text_as_number", path, f"a string expected, got the number {str(value)[:40]}")
             value = str(value)
         if not isinstance(value, str):
             self.say("error", "wrong_type", path, f"a string expected, got {_named(value)}", required)
@@ -200,8 +198,8 @@ class _Walk:
         if moment is None:
             self.say("error", "not_a_timestamp", path, f"not a timestamp: {str(value)[:40]!r}", required)
             return MISSING
-        if not DATETIME_PATTERN.match(value) or len(value) > 25:
-            self.say("error", "timestamp_form", path, f"{value!r} has not the form of a timestamp in UTC")
+        if not re.fullmatch(DATETIME, value) or len(value) > 25 or value[17:19] == "60":
+            self.say("error", "timestamp_form", path, f"{value[:40]!r} has not the form of a timestamp in UTC")
             return timestamp(moment)
         if not value.endswith("Z"):
             self.say("info", "no_zone", path, "no zone given: read as UTC")
@@ -217,21 +215,17 @@ class _Walk:
             if not number.is_finite():
                 self.say("error", "wrong_type", path, f"a number expected, got {value[:40]!r}", required)
                 return MISSING
-            self.say("error", "number_as_text", path, f"a number expected, got the string {value!r}")
+            self.say("error", "number_as_text", path, f"a number expected, got the string {value[:40]!r}")
             value = number
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             self.say("error", "wrong_type", path, f"a number expected, got {_named(value)}", required)
             return MISSING
-        if isinstance(value, Decimal):
-            exponent = value.as_tuple().exponent
-            if not isinstance(exponent, int) or abs(value.adjusted()) > 18 or exponent < -30:
-                self.say("error", "out_of_range", path, "no quantity is that large or that fine", True)
-                return MISSING
-            if exponent < -4 and value != value.quantize(Decimal("1e-4")):
-                self.say("warning", "many_decimals", path, f"more than 4 decimals: {value}")
-        elif abs(value) > LARGEST:
+        exact = Decimal(value)
+        if not exact.is_finite() or exact.copy_abs() > LARGEST:
             self.say("error", "out_of_range", path, "no quantity is that large", True)
             return MISSING
+        if exact != exact.quantize(Decimal("1e-4")):
+            self.say("warning", "many_decimals", path, f"more than 4 decimals: {str(value)[:40]}")
         return value
 
     def _int(self, rule: FieldRule, value: Any, path: tuple[Any, ...], required: bool) -> Any:
@@ -240,8 +234,12 @@ class _Walk:
         if number is MISSING:
             return MISSING
         self.findings[before:] = [f for f in self.findings[before:] if f.code != "many_decimals"]
+        if number == int(number) and isinstance(value, Decimal):
+            self.say(
+                "error", "decimal_as_integer", path, f"an integer is written without decimals, got {str(value)[:40]}"
+            )
         if number != int(number):
-            self.say("error", "not_an_integer", path, f"an integer expected, got {number}", required)
+            self.say("error", "not_an_integer", path, f"an integer expected, got {str(number)[:40]}", required)
             return MISSING
         if rule.max_digits is not None and len(str(abs(int(number)))) > rule.max_digits:
             self.say("error", "too_many_digits", path, f"at most {rule.max_digits} digits are allowed")

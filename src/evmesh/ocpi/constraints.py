@@ -56,6 +56,12 @@ def _hours(hours: Document, rules: Rules) -> Broken:
         yield "hours", ("regular_hours",), "regular_hours beside twentyfourseven true"
 
 
+def _hours_missing(hours: Document, rules: Rules) -> Broken:
+    for group in rules.objects["Hours"].one_of:
+        if not any(hours.get(part) is not None for part in group):
+            yield "missing", (), f"one of {', '.join(group)} is required"
+
+
 def _hours_choice(hours: Document, rules: Rules) -> Broken:
     """In 2.1.1 the two exclude each other, though its own example shows both."""
     if rules.objects["Hours"].one_of and hours.get("twentyfourseven") is not None and hours.get("regular_hours"):
@@ -152,7 +158,7 @@ def _booking_location(place: Document, rules: Rules) -> Broken:
 CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "PublishTokenType": (Constraint(_publish_token),),
     "Location": (Constraint(_publish, on_parts=True), Constraint(_parking)),
-    "Hours": (Constraint(_hours), Constraint(_hours_choice, "warning")),
+    "Hours": (Constraint(_hours), Constraint(_hours_missing), Constraint(_hours_choice, "warning")),
     "RegularHours": (Constraint(_weekday),),
     "CDR": (Constraint(_cdr),),
     "EnergyMix": (Constraint(_energy_mix, "warning"),),

@@ -10,7 +10,6 @@ From the rules of any release come
 
 from __future__ import annotations
 
-import re
 import types as python_types
 import typing
 from collections.abc import Iterator
@@ -50,9 +49,13 @@ TOLERATED = {"Role": ("HUB", "PTP"), "CdrDimensionType": ("FLAT",)}
 SESSION_ONLY = ("CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "POWER", "STATE_OF_CHARGE")
 """Dimensions that a Session may carry and a CDR may not. [mod_cdrs_cdrdimensiontype_enum]"""
 
-CISTRING = r"^[\x20-\x7e]*$"
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
-ABSOLUTE_URL = r"^[A-Za-z][A-Za-z0-9+.\-]*://\S+$"
+CISTRING = r"[\x20-\x7e]*"
+PRINTABLE = r"[^\x00-\x1f\x7f]*"
+ABSOLUTE_URL = r"[A-Za-z][A-Za-z0-9+.\-]*://\S+"
+DATETIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z?"
+
+LARGEST = 10**18
+"""No quantity is larger; a number beyond it is a fault or an attack."""
 
 Kind = TypeVar("Kind", bound=Object)
 
@@ -163,13 +166,13 @@ def _names() -> dict[str, type]:
     for chapter in CHAPTERS:
         module = import_module(f"evmesh.ocpi.{chapter}")
         for name, value in vars(module).items():
-            if isinstance(value, type) and value.__module__ == module.__name__:
-                if issubclass(value, Object | ClosedEnum | OpenEnum) and value not in (
-                    Object,
-                    ClosedEnum,
-                    OpenEnum,
-                ):
-                    found[name] = value
+            if (
+                isinstance(value, type)
+                and value.__module__ == module.__name__
+                and issubclass(value, Object | ClosedEnum | OpenEnum)
+                and value not in (Object, ClosedEnum, OpenEnum)
+            ):
+                found[name] = value
     return found
 
 
@@ -242,26 +245,31 @@ class Checkers:
             enum = self.rules.enums[kind]
             return str if enum.open else typing.Literal[tuple(sorted((*enum.values, *enum.tolerated)))]
         if kind == "int":
-            if rule.max_digits is None:
-                return int
-            most = 10**rule.max_digits
-            return Annotated[int, msgspec.Meta(gt=-most, lt=most)]
+            most = LARGEST if rule.max_digits is None else 10**rule.max_digits - 1
+            return Annotated[int, msgspec.Meta(ge=-most, le=most)]
         if kind == "DateTime":
             return Annotated[datetime, msgspec.Meta(tz=True)]
-        if kind in ("number", "boolean", "any"):
-            return {"number": float, "boolean": bool, "any": Any}[kind]
+        if kind == "number":
+            return Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+        if kind in ("boolean", "any"):
+            return {"boolean": bool, "any": Any}[kind]
         limits: dict[str, Any] = {}
         if rule.max_length is not None:
             limits["max_length"] = rule.max_length
         if rule.min_length is not None:
             limits["min_length"] = rule.min_length
         if rule.pattern is not None:
-            limits["pattern"] = f"^(?:{rule.pattern})$"
+            limits["pattern"] = _whole(rule.pattern)
         elif kind == "URL":
-            limits["pattern"] = ABSOLUTE_URL
+            limits["pattern"] = _whole(ABSOLUTE_URL)
         elif not plain:
-            limits["pattern"] = CISTRING if kind == "CiString" else PRINTABLE
+            limits["pattern"] = _whole(CISTRING if kind == "CiString" else PRINTABLE)
         return Annotated[str, msgspec.Meta(**limits)] if limits else str
+
+
+def _whole(pattern: str) -> str:
+    """For a search that must span the whole text; a `$` would let a line end pass."""
+    return rf"^(?:{pattern})\Z"
 
 
 @cache
@@ -355,7 +363,8 @@ def _property(rules: Rules, rule: FieldRule) -> dict[str, Any]:
     if rule.type == "int":
         if rule.max_digits is None:
             return {"type": "integer"}
-        return {"type": "integer", "exclusiveMaximum": 10**rule.max_digits}
+        most = 10**rule.max_digits - 1
+        return {"type": "integer", "minimum": -most, "maximum": most}
     if rule.type in ("number", "boolean"):
         return {"type": rule.type}
     result: dict[str, Any] = {"type": "string"}
@@ -366,13 +375,9 @@ def _property(rules: Rules, rule: FieldRule) -> dict[str, Any]:
     if rule.pattern is not None:
         result["pattern"] = f"^(?:{rule.pattern})$"
     elif rule.type == "DateTime":
-        result["pattern"] = DATETIME
+        result["pattern"] = f"^{DATETIME}$"
     elif rule.type == "URL":
         result["format"] = "uri"
     elif rule.type == "CiString":
-        result["pattern"] = CISTRING
+        result["pattern"] = f"^{CISTRING}$"
     return result
-
-
-DATETIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z?$"
-DATETIME_PATTERN = re.compile(DATETIME)

@@ -13,7 +13,7 @@ typed, attribute-style reading of one. [types_types]
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, TypeVar
@@ -99,7 +99,7 @@ LocalTime = Annotated[str, Text("string", 5, pattern=r"([0-1][0-9]|2[0-3]):[0-5]
 LocalDate = Annotated[str, Text("string", 10, pattern=r"([12][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")]
 
 _TIMESTAMP = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?\s*(Z|z|[+-]\d\d:?\d\d)?", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
 
 
@@ -116,19 +116,22 @@ def timestamp(moment: datetime) -> str:
 
 
 def parse_timestamp(text: str) -> datetime:
-    """The moment that a timestamp names; no zone means UTC. ValueError when it is none. [types_datetime_type]"""
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        pass
+    """The moment that a timestamp names; no zone means UTC, a leap second is the second after it.
+
+    ValueError when it is none, or one that no calendar here reaches. [types_datetime_type]
+    """
     match = _TIMESTAMP.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a timestamp")
     year, month, day, hour, minute, second, fraction, zone = match.groups()
     micro = int(((fraction or ".0")[1:] + "000000")[:6])
-    iso = f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}.{micro:06d}"
+    leap = second == "60"
+    iso = f"{year}-{month}-{day}T{hour}:{minute}:{'59' if leap else second or '00'}.{micro:06d}"
     iso += "+00:00" if zone in (None, "Z", "z") else zone
-    return datetime.fromisoformat(iso).astimezone(UTC)
+    try:
+        return datetime.fromisoformat(iso).astimezone(UTC) + timedelta(seconds=leap)
+    except OverflowError:
+        raise ValueError(f"{text!r} lies outside the years 1 to 9999 in UTC") from None
 
 
 class Role(ClosedEnum):
