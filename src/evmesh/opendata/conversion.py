@@ -116,14 +116,17 @@ def cut(line: str, limit: int, place: str, findings: Findings) -> str:
 
 
 def number(value: Any) -> Decimal | None:
-    """The exact number that a JSON number or a text in digits says ("3,6" too); None for all else."""
+    """The exact number that a JSON number or a text in digits says ("3,6" too); None for all else.
+
+    Nothing in a register has more than thirty digits before or after the point; what has would only cost time.
+    """
     if isinstance(value, bool) or not isinstance(value, _PLAIN):
         return None
     try:
         result = Decimal(str(value).strip().replace(",", "."))
     except InvalidOperation:
         return None
-    return result if result.is_finite() else None
+    return result if result.is_finite() and abs(result.adjusted()) <= 30 else None
 
 
 _SAYABLE_ID = re.compile(r"[!-~]{1,36}")

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 _POSTAL_CITY = re.compile(r"(?<![\d+])(\d{5})\s*[-,]?\s+(?=[^\W\d])([^\d,;()]+)")
 _COUNTRY = re.compile(r"[\s,;-]*\b(?:France|FR)\s*$", re.IGNORECASE)
-_CEDEX = re.compile(r"\s+CEDEX\b.*$", re.IGNORECASE)
+_CEDEX = re.compile(r"\s+CEDEX\b(?:\s+\d{1,2}\b)?", re.IGNORECASE)
 _DEPARTMENT_TAIL = re.compile(r"\(\d[\dAB]\d?\).*", re.IGNORECASE | re.DOTALL)
 _STREET_NUMBER_CITY = re.compile(r",\s*(?:\d+\s*(?:bis|ter|quater|[A-Za-z])?)?\s*,\s*([^\W\d][^,\d]*)$", re.IGNORECASE)
 _PLUS_CODE_CITY = re.compile(r"^[2-9CFGHJMPQRVWX]{4}\+[2-9CFGHJMPQRVWX]{2,3}\s+([^\W\d][^,\d]*)$", re.IGNORECASE)
@@ -44,12 +44,12 @@ class Address(NamedTuple):
 
 def taken_apart(address: str, insee: str) -> Address:
     """What the address alone tells: rules 2 to 4."""
-    whole = _COUNTRY.sub("", address).replace(" ,", ",").strip(" ,;-")
+    whole = _CEDEX.sub("", _COUNTRY.sub("", address)).replace(" ,", ",").strip(" ,;-")
     for found in reversed(list(_POSTAL_CITY.finditer(whole))):
         postal_code = found[1]
         if found.start() == 0 and not same_department(postal_code, insee):
             continue
-        city = _COUNTRY.sub("", _CEDEX.sub("", found[2])).strip(" .-'’")
+        city = _COUNTRY.sub("", found[2]).strip(" .-'’")
         if not city:
             continue
         rest = _DEPARTMENT_TAIL.sub("", whole[found.end() :]).strip(" ,;-")

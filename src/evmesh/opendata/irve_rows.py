@@ -125,7 +125,7 @@ class Station:
 def grouped(rows: Iterable[Any]) -> tuple[list[Station], list[Converted]]:
     """The stations in the order of their first rows, charge points in the order of their uids; and rows of none."""
     stations: dict[str, Station] = {}
-    owners: dict[str, tuple[Station, Row]] = {}
+    charge_points: dict[str, list[tuple[Station, Row]]] = {}
     strays: list[Converted] = []
     for row_number, values in enumerate(rows, 1):
         findings = Findings(POLICIES)
@@ -136,7 +136,9 @@ def grouped(rows: Iterable[Any]) -> tuple[list[Station], list[Converted]]:
         station_id, row = read
         station = stations.setdefault(_key(station_id), Station(station_id))
         station.findings.found.extend(findings.found)
-        _take(station, row, owners)
+        charge_points.setdefault(_key(row.uid), []).append((station, row))
+    for claims in charge_points.values():
+        _settle(claims)
     kept = [station for station in stations.values() if station.rows]
     for station in kept:
         station.rows.sort(key=lambda row: row.uid)
@@ -144,9 +146,10 @@ def grouped(rows: Iterable[Any]) -> tuple[list[Station], list[Converted]]:
 
 
 def _read(row_number: int, values: Any, findings: Findings) -> tuple[str, Row] | None:
-    """The row and its station's id."""
+    """The row and its station's id. A text in place of a row says what is wrong with it."""
     if not isinstance(values, dict):
-        findings.say("not_a_row", row_pointer(row_number), f"a {type(values).__name__} where a row belongs")
+        message = values[:200] if isinstance(values, str) else f"a {type(values).__name__} where a row belongs"
+        findings.say("not_a_row", row_pointer(row_number), message)
         return None
     row = Row(row_number, _plain(row_number, values, findings), "")
     station_id = _identifier(row, "id_station_itinerance", "id_station_local", findings)
@@ -184,17 +187,12 @@ def _key(identifier: str) -> str:
     return identifier.replace("*", "").casefold()
 
 
-def _take(station: Station, row: Row, owners: dict[str, tuple[Station, Row]]) -> None:
-    """Gives the row to its station, unless a row as new about the same charge point is there, in whatever station."""
-    key = _key(row.uid)
-    if key in owners:
-        other_station, other = owners[key]
-        older, newer = (row, other) if row.text("date_maj") <= other.text("date_maj") else (other, row)
-        message = f"row {newer.number} is about the same charge point"
-        station.findings.say("duplicate_charge_point", older.at("id_pdc_itinerance"), message)
-        station.passed_over.append(older.number)
-        if older is row:
-            return
-        other_station.rows.remove(other)
-    station.rows.append(row)
-    owners[key] = (station, row)
+def _settle(claims: list[tuple[Station, Row]]) -> None:
+    """Gives a charge point to the station of the newest row about it, the first of several from one day."""
+    station, newest = max(claims, key=lambda claim: claim[1].text("date_maj"))
+    station.rows.append(newest)
+    for _, row in claims:
+        if row is not newest:
+            station.passed_over.append(row.number)
+            message = f"row {newest.number} is about the same charge point"
+            station.findings.say("duplicate_charge_point", row.at("id_pdc_itinerance"), message)
