@@ -5,10 +5,7 @@ How it will speak is not known before it has registered, and the token alone is 
 from everybody; how *we* say theirs is a switch per partner. The samples of the specification encode a line break
 behind the token; it is taken off.
 
-    A     the token of an invitation      versions and credentials only
-    C     made by a handshake             everything
-          the first request with it retires every other token of the partner, A and the old C: until then the
-          partner may not have got the answer that held the new one, and repeats its request with the old
+What a token opens, and what dies when one is used, are rules of the handshake; they come in as a function.
 """
 
 from __future__ import annotations
@@ -17,15 +14,13 @@ import base64
 import binascii
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
+from evmesh.ocpi.operation import Operation
 from evmesh.ports import Partner
-from evmesh.store import partners
-from evmesh.store.database import Store
-from evmesh.store.secrets import hash_of
-from evmesh.store.transaction import Tx
+from evmesh.store.partners import OurToken
+from evmesh.transport.routing import HANDSHAKE
 
 CACHE_SECONDS = 0.5
 CACHE_SIZE = 4096
@@ -33,20 +28,20 @@ CACHE_SIZE = 4096
 _HEADER = re.compile(r"token (\S{1,512})", re.IGNORECASE)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
+Recognise = Callable[[str, Operation], Awaitable[tuple[Partner, OurToken] | None]]
+"""Whose token this is, None when it does not open the operation. What its use ends is ended before it returns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who presented which of our tokens. `purpose` is A for an invitation's, C after a handshake."""
+    """Who presented which of our tokens."""
 
     partner: Partner
-    purpose: Literal["A", "C"]
-    token_hash: str
+    token: OurToken
 
 
-class Authenticate(Protocol):
-    async def __call__(self, header: str | None, *, fresh: bool = False) -> Caller | None:
-        """The caller, None when the header names nobody. `fresh` looks at the database, whatever is remembered."""
-        ...
+Authenticate = Callable[[str | None, Operation], Awaitable[Caller | None]]
+"""The caller that an Authorization header names, None when it does not admit to the operation."""
 
 
 def authorization(token: str, *, base64_token: bool) -> str:
@@ -79,60 +74,43 @@ def _decoded(text: str) -> str | None:
 
 
 class Tokens:
-    """`Authenticate` over the store.
+    """`Authenticate` over what recognises a token.
 
-    What was found is remembered for half a second, so that a busy partner costs one look; never for invitations and
-    handshakes, where each request may change what the next one finds. What another process changes (a partner
-    suspended on the command line) is noticed within that time; `forget` makes it at once.
+    A registered partner at work is remembered for half a second, so that a busy one costs one look at the database;
+    invitations and handshakes never are, since each request may change what the next one finds. What another process
+    changes (a partner suspended on the command line) is noticed within that time; `forget` makes it at once.
     """
 
-    def __init__(self, store: Store, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._store = store
+    def __init__(self, recognise: Recognise, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._recognise = recognise
         self._monotonic = monotonic
         self._remembered: dict[str, tuple[float, Caller]] = {}
 
-    async def __call__(self, header: str | None, *, fresh: bool = False) -> Caller | None:
-        for token in tokens_in(header):
-            token_hash = hash_of(token)
-            known = None if fresh else self._remembered.get(token_hash)
-            if known is not None and known[0] > self._monotonic():
-                return known[1]
-            caller = await self._look(token_hash)
-            if caller is not None:
-                return caller
-        return None
-
-    def forget(self) -> None:
-        """A partner was changed in this process: ask the store again."""
-        self._remembered.clear()
-
-    async def _look(self, token_hash: str) -> Caller | None:
-        found = await self._store.read(lambda tx: partners.by_token(tx, token_hash))
-        if found is None:
-            self._remembered.pop(token_hash, None)
-            return None
-        partner, token = found
-        caller = Caller(partner, "A" if token.purpose == "A" else "C", token_hash)
-        if token.used_at is None:
-            await self._first_use(caller)
-        if caller.purpose == "C" and partner.status == "registered":
-            self._remember(caller)
+    async def __call__(self, header: str | None, operation: Operation) -> Caller | None:
+        handshake = operation.module in HANDSHAKE
+        known = self._remembered.get(header or "")
+        if known is not None and known[0] > self._monotonic() and not handshake:
+            return known[1]
+        caller = await self._look(header, operation)
+        if handshake or (caller is not None and caller.token.used_at is None):
+            # A first use ends other tokens, and so may what is asked for here.
+            self._remembered.clear()
+        elif caller is not None and caller.token.purpose == "C":
+            self._remember(header or "", caller)
         return caller
 
-    async def _first_use(self, caller: Caller) -> None:
-        def note(tx: Tx) -> None:
-            partners.token_used(tx, caller.token_hash)
-            if caller.purpose == "C":
-                partners.retire_tokens(tx, caller.partner.id, but=caller.token_hash)
+    def forget(self) -> None:
+        """A partner was changed in this process: ask again."""
+        self._remembered.clear()
 
-        await self._store.write(note)
-        self._remembered = {
-            token_hash: entry
-            for token_hash, entry in self._remembered.items()
-            if entry[1].partner.id != caller.partner.id
-        }
+    async def _look(self, header: str | None, operation: Operation) -> Caller | None:
+        for token in tokens_in(header):
+            found = await self._recognise(token, operation)
+            if found is not None:
+                return Caller(*found)
+        return None
 
-    def _remember(self, caller: Caller) -> None:
+    def _remember(self, header: str, caller: Caller) -> None:
         if len(self._remembered) >= CACHE_SIZE:
             self._remembered.clear()
-        self._remembered[caller.token_hash] = (self._monotonic() + CACHE_SECONDS, caller)
+        self._remembered[header] = (self._monotonic() + CACHE_SECONDS, caller)

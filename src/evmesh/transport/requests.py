@@ -3,7 +3,6 @@
     OcpiError
     ├── BadRequest           400   unreadable as a request: the length, the query's encoding
     ├── TokenRefused         401
-    ├── Suspended            403   known, but the operator has stopped the connection
     ├── TooSlow              408   the body did not arrive in time
     ├── TooLarge             413
     ├── WrongMediaType       415
@@ -40,10 +39,6 @@ class BadRequest(OcpiError):
 
 class TokenRefused(NotAuthorized):
     pass
-
-
-class Suspended(OcpiError):
-    http_status = 403
 
 
 class TooSlow(OcpiError):

@@ -3,10 +3,10 @@
 One ASGI application answers everything below `/ocpi/`, and `/health`. For each request, in this order:
 
 1. The message ids are taken from the headers, or made; the answer carries them. [transport_and_format_message_ids]
-2. The Authorization header names the caller: HTTP 401 otherwise, before anything is told about paths.
-3. The raw path and the verb name the operation: 404, or 405 with the verbs that are possible.
-4. The token must open the operation: an invitation's opens versions and credentials only (401); the modules of a
-   release are open to partners that registered with it (404).
+2. The raw path and the verb name the operation.
+3. The Authorization header must hold a token that opens it: 401 otherwise, before anything is told about paths.
+4. Then the path counts: 404, or 405 with the verbs that are possible; 404 also for the modules of a release that is
+   not the one agreed on with this partner.
 5. A partner gets so many requests at once; more wait, many more are told to come later (429).
 6. Query, routing headers and body are checked: 200 with 2001 for what is content, 400, 413, 415 for what is not.
 7. The handler answers, or raises an `OcpiError`. What it raises besides is our failure: HTTP 500 with 3000, the
@@ -31,7 +31,7 @@ from urllib.parse import quote, urlsplit
 from evmesh.base.clock import Clock, utc_now
 from evmesh.ocpi.dialect import Dialect, dialect, releases_best_first
 from evmesh.ocpi.status_codes import SERVER_ERROR, InvalidParameter, OcpiError, is_success
-from evmesh.ports import Answer, Call, Handler, Party
+from evmesh.ports import Answer, Call, Handler, Partner, Party
 from evmesh.transport.auth import Authenticate, Caller, tokens_in
 from evmesh.transport.envelope import envelope
 from evmesh.transport.limits import Limits
@@ -40,7 +40,6 @@ from evmesh.transport.metrics import Metrics
 from evmesh.transport.requests import (
     Gone,
     Receive,
-    Suspended,
     TokenRefused,
     TooLarge,
     TooManyRequests,
@@ -48,7 +47,7 @@ from evmesh.transport.requests import (
     party_of,
     query_of,
 )
-from evmesh.transport.routing import CONFIGURATION, HANDSHAKE, Found, Map, NotThere, WrongMethod
+from evmesh.transport.routing import CONFIGURATION, HANDSHAKE, OPERATIONS, Found, Map, NotThere, WrongMethod
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -58,6 +57,9 @@ ROOT = "/ocpi"
 DRAIN_BYTES = 64 * 1024 * 1024
 DRAIN_SECONDS = 10.0
 RETRY_AFTER = "1"
+
+NO_OPERATION = OPERATIONS["versions.list"]
+"""Whom a path without an operation is for: whoever may call us at all."""
 
 log = logging.getLogger(__name__)
 
@@ -190,16 +192,11 @@ class Server:
             return 500, envelope(None, SERVER_ERROR, message, self._clock())
 
     async def _perform(self, exchange: _Exchange, query_string: bytes, receive: Receive) -> Answer:
-        handshake = exchange.path.rstrip("/").count("/") < 3
-        caller = await self._authenticate(exchange.headers.get("authorization"), fresh=handshake)
-        if caller is None:
-            raise TokenRefused("the Authorization header holds no token that we know")
-        exchange.caller = caller
-        partner = caller.partner
-        found = self._map.find(exchange.method, exchange.path)
-        exchange.operation = found.operation.id
-        spoken = _admit(caller, found)
-        if caller.purpose == "C":
+        found = await self._admitted(exchange)
+        assert exchange.caller is not None
+        partner = exchange.caller.partner
+        spoken = _dialect(partner, found)
+        if partner.status == "registered":
             self._heard_from(partner.id)
         async with _Place(self._rooms, partner.id, self._limits):
             call = Call(
@@ -209,7 +206,7 @@ class Server:
                 path=found.parameters,
                 query={},
                 url=f"{self._url}{ROOT}{exchange.path}",
-                token_hash=caller.token_hash,
+                token_hash=exchange.caller.token.hash,
                 request_id=exchange.request_id,
                 correlation_id=exchange.correlation_id,
             )
@@ -226,6 +223,23 @@ class Server:
             if answer.page.next_query is not None:
                 exchange.out["Link"] = next_link(call.url, call.query, answer.page.next_query)
         return answer
+
+    async def _admitted(self, exchange: _Exchange) -> Found:
+        """What was asked for, once it is known who asks: strangers learn nothing about paths."""
+        found, wrong = None, None
+        try:
+            found = self._map.find(exchange.method, exchange.path)
+        except (NotThere, WrongMethod) as error:
+            wrong = error
+        operation = NO_OPERATION if found is None else found.operation
+        exchange.caller = await self._authenticate(exchange.headers.get("authorization"), operation)
+        if exchange.caller is None:
+            raise TokenRefused("the Authorization header holds no token that opens this")
+        if found is None:
+            assert wrong is not None
+            raise wrong
+        exchange.operation = found.operation.id
+        return found
 
     def _route(self, call: Call, exchange: _Exchange) -> None:
         """Read the routing headers, check them, and put the swapped ones on the answer.
@@ -288,17 +302,11 @@ class _Place:
         self._room.places.release()
 
 
-def _admit(caller: Caller, found: Found) -> Dialect:
-    """The dialect to serve the operation in; TokenRefused, Suspended or NotThere when the token does not open it."""
-    partner = caller.partner
-    handshake = found.operation.module in HANDSHAKE
-    if partner.status == "suspended":
-        raise Suspended("the operator of this platform has suspended the connection")
-    if not handshake and (caller.purpose == "A" or partner.status != "registered"):
-        raise TokenRefused("this token opens versions and credentials only; register first")
+def _dialect(partner: Partner, found: Found) -> Dialect:
+    """The dialect to serve the operation in. NotThere where the partner has agreed on another release with us."""
     if found.release is None:
         return dialect(partner.release or releases_best_first()[0], partner.base64_token)
-    if not handshake and found.release != partner.release:
+    if found.operation.module not in HANDSHAKE and found.release != partner.release:
         raise NotThere(f"this connection speaks {partner.release}; PUT the credentials of {found.release} to change it")
     return dialect(found.release, partner.base64_token)
 
