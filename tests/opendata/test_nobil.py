@@ -141,6 +141,11 @@ def test_what_operators_measured_is_said_of_direct_current() -> None:
     assert (found["max_voltage"], found["max_amperage"], found["max_electric_power"]) == (920, 400, 150_000)
 
 
+def test_measurements_out_of_this_world_are_not_said() -> None:
+    found = plug({4: 39, 5: 24, 12: attribute(1, "9e20"), 31: attribute(1, "400")})["1"]
+    assert (found["max_voltage"], found["max_amperage"]) == (1000, 375)
+
+
 @pytest.mark.parametrize(
     ("codes_of", "status"),
     [

@@ -17,8 +17,8 @@ attributes (`st`) and coded attributes per connector (`conn`, numbered). An attr
 | attribute of a connector | says                                                                                    |
 |--------------------------|-----------------------------------------------------------------------------------------|
 | 1 accessibility          | 4 RFID_READER                                                                           |
-| 4 connector              | the plug or plugs: PLUGS                                                                |
-| 5 charging capacity      | what it gives: CAPACITIES                                                               |
+| 4 connector              | the plug or plugs: `nobil_connectors`                                                   |
+| 5 charging capacity      | what it gives: `nobil_connectors`                                                       |
 | 8 status, 9 error        | 8: 0 AVAILABLE, 1 CHARGING, 2 RESERVED; 9: 1 OUTOFORDER whatever 8 says                 |
 | 10 sensor                | 0 AVAILABLE, 1 CHARGING where 8 is missing                                              |
 | 16 time stamp            | of the status; older than STATUS_LASTS it is UNKNOWN                                    |
@@ -35,23 +35,19 @@ Image are not said; hydrogen and gas are no plugs.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from evmesh.ocpi.types import parse_timestamp, timestamp
 from evmesh.opendata import opening_hours
 from evmesh.opendata.conversion import (
-    SHARED_POLICIES,
     Box,
     Converted,
     Document,
     Findings,
     Place,
-    Policy,
     box,
     business,
     changed_at,
@@ -65,25 +61,10 @@ from evmesh.opendata.conversion import (
     sayable_id,
     text,
 )
-from evmesh.opendata.ratings import TYPE_2, TYPE_2_COMBO, Rating, rating
+from evmesh.opendata.nobil_connectors import add_connectors
+from evmesh.opendata.nobil_stations import POLICIES, Attributes, Station, attributes_of
 
-POLICIES: Mapping[str, Policy] = SHARED_POLICIES | {
-    "no_stations": Policy("error", "An answer without a list of stations gives no Locations.", fatal=True),
-    "station_without_id": Policy("error", "A station without an id is left out.", fatal=True),
-    "duplicate_station": Policy("error", "Of two stations with one id the first counts.", fatal=True),
-    "country_unknown": Policy("error", "A country that the register does not cover gives no time zone.", fatal=True),
-    "city_unknown": Policy("warning", "Without a city the municipality, else a dash, stands in its place."),
-    "address_unknown": Policy("warning", "Without a street, the station's name or else its coordinates are said."),
-    "capacity_disagrees": Policy(
-        "warning", "A capacity of the other kind of current is not the plug's: its usual rating is said instead."
-    ),
-    "cable_unknown": Policy("info", "Type 2 without attribute 25 is said as a socket up to 32 A, a cable above."),
-    "stale_status": Policy("info", "A status older than an hour, or without a time, is said as UNKNOWN."),
-    "station_status_odd": Policy("warning", "The charge points of a station whose status is not 1 are UNKNOWN."),
-    "parking_fee_unsaid": Policy("info", "That parking costs a fee is not said: a Location has no field for it."),
-    "several_phones": Policy("info", "Of several phone numbers the first is said."),
-}
-"""What is done about each oddity. `conversion` has the policies that all registers share."""
+__all__ = ["POLICIES", "locations"]
 
 
 class Country(NamedTuple):
@@ -106,53 +87,6 @@ COUNTRIES = {
 }
 """By Land_code; the register writes Denmark in its own way."""
 
-PLUGS: Mapping[str, tuple[str, ...]] = {
-    "14": ("DOMESTIC_F",),
-    "29": ("TESLA_R",),
-    "30": ("CHADEMO",),
-    "31": ("IEC_62196_T1",),
-    "32": (TYPE_2,),
-    "34": ("IEC_60309_2_single_16",),
-    "39": (TYPE_2_COMBO,),
-    "40": ("TESLA_S",),
-    "41": (TYPE_2_COMBO, "CHADEMO"),
-    "42": ("CHADEMO", TYPE_2),
-    "43": ("CHADEMO", TYPE_2_COMBO, TYPE_2),
-    "50": (TYPE_2, "DOMESTIC_F"),
-    "52": (TYPE_2, "DOMESTIC_K"),
-    "60": ("IEC_62196_T1", TYPE_2),
-}
-"""Attribute 4. Codes above 40 with two plugs are old; 0 unspecified, 70 hydrogen, 82 gas and 87 MCS cannot be said."""
-RED_OR_BLUE_THREE_PHASES = ("35", "36")
-
-V230, IT_NET = 230, 133
-"""Line to neutral. Much of Norway has 230 V between lines, 230 / √3 to an imagined neutral."""
-
-CAPACITIES: Mapping[str, tuple[Rating, ...]] = {
-    "7": (Rating("AC_1_PHASE", V230, 16, 3_600),),
-    "8": (Rating("AC_1_PHASE", V230, 32, 7_400),),
-    "10": (Rating("AC_3_PHASE", V230, 16, 11_000),),
-    "11": (Rating("AC_3_PHASE", V230, 32, 22_000),),
-    "12": (Rating("AC_3_PHASE", V230, 63, 43_000),),
-    "16": (Rating("AC_3_PHASE", IT_NET, 16, 6_380),),
-    "17": (Rating("AC_3_PHASE", IT_NET, 32, 12_760),),
-    "18": (Rating("AC_3_PHASE", IT_NET, 63, 25_130),),
-    "13": (Rating("DC", 500, 100, 50_000),),
-    "19": (Rating("DC", 500, 50, 20_000),),
-    "20": (Rating("DC", 500, 200, None), Rating("AC_3_PHASE", V230, 63, 43_000)),
-    "21": (Rating("DC", 500, 50, None), Rating("AC_3_PHASE", V230, 32, 22_000)),
-    "22": (Rating("DC", 480, 270, 135_000),),
-    "23": (Rating("DC", 500, 200, 100_000),),
-    "28": (Rating("DC", 400, 125, 50_000),),
-}
-"""Attribute 5 where the code names volts and amperes; 20 and 21 name a DC and an AC rating."""
-DC_KILOWATTS = {
-    "24": 150_000, "25": 350_000, "29": 75_000, "30": 225_000, "31": 250_000, "32": 200_000, "33": 300_000,
-    "36": 400_000, "37": 30_000, "38": 62_500, "39": 500_000, "41": 175_000, "42": 180_000, "43": 600_000,
-    "44": 700_000, "45": 800_000,
-}  # fmt: skip
-"""Attribute 5 where the code names watts of direct current alone: see `ratings`."""
-
 STATUSES = {"0": "AVAILABLE", "1": "CHARGING", "2": "RESERVED"}
 STATUS_LASTS = timedelta(hours=1)
 PARKING_TYPES = {"1": "ON_STREET", "2": "PARKING_GARAGE"}
@@ -160,50 +94,9 @@ FACILITIES = {"3": "AIRPORT", "4": "MALL", "7": "FUEL_STATION"}
 BANK_CARD = ("2", "21", "25")
 CHARGING_CARD = ("20", "21", "25")
 IN_USE = "1"
-DC_PLUGS = frozenset({"CHADEMO", TYPE_2_COMBO, "TESLA_R"})
-ONE_PHASE_PLUGS = frozenset({"DOMESTIC_F", "DOMESTIC_K", "IEC_62196_T1", "IEC_60309_2_single_16"})
-THREE_PHASE_PLUGS = {16: "IEC_60309_2_three_16", 32: "IEC_60309_2_three_32"}
-TYPE_2_USUAL = rating(TYPE_2, 22_000)._replace(watts=None)
 
 _POSITION = re.compile(r"\(?\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*\)?", re.ASCII)
 _PHONE = re.compile(r"(?<![\w@.])\+?\d(?:[\s()/-]{0,2}\d){5,14}(?![\w@])", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """Coded attributes by their types, whatever was between the braces."""
-
-    by_type: Mapping[str, Mapping[str, Any]]
-
-    def code(self, attribute: int) -> str:
-        return text(self.by_type.get(str(attribute), {}).get("attrvalid"))
-
-    def value(self, attribute: int) -> str:
-        return text(self.by_type.get(str(attribute), {}).get("attrval"))
-
-
-def _attributes(raw: Any) -> Attributes:
-    # The register's PHP writes an empty object as an empty list.
-    items = raw.items() if isinstance(raw, dict) else ()
-    return Attributes({str(key): value for key, value in items if isinstance(value, dict)})
-
-
-@dataclass(frozen=True, slots=True)
-class Station:
-    """A station of the register, its number in the answer (from 1), and its findings so far."""
-
-    number: int
-    fields: Mapping[str, Any]
-    attributes: Attributes
-    connectors: Mapping[str, Attributes]
-    findings: Findings
-
-    def text(self, name: str) -> str:
-        value = self.fields.get(name)
-        return text(html.unescape(value) if isinstance(value, str) else value)
-
-    def at(self, *parts: str) -> str:
-        return row_pointer(self.number, *parts)
 
 
 def locations(payload: Any, *, country_code: str, party_id: str, now: datetime) -> Iterator[Converted]:
@@ -237,8 +130,10 @@ def _converted(row_number: int, raw: Any, seen: set[str], now: datetime, finding
     # Numbered from 1; an empty or gapless set may come as a list.
     if isinstance(connectors, list):
         connectors = {str(index): each for index, each in enumerate(connectors, 1)}
-    numbered = {str(key): _attributes(each) for key, each in connectors.items()} if isinstance(connectors, dict) else {}
-    station = Station(row_number, fields, _attributes(coded.get("st")), numbered, findings)
+    numbered = (
+        {str(key): attributes_of(each) for key, each in connectors.items()} if isinstance(connectors, dict) else {}
+    )
+    station = Station(row_number, fields, attributes_of(coded.get("st")), numbered, findings)
     for name, value in fields.items():
         if isinstance(value, list | dict):
             findings.say("wrong_type", station.at("csmd", name), f"a {type(value).__name__} is no value here")
@@ -379,7 +274,7 @@ def _evse(
 ) -> Document | None:
     connectors: list[Document] = []
     for key, attributes in members.items():
-        _add_connectors(station, key, attributes, here, connectors)
+        add_connectors(station, key, attributes, here, connectors)
     if not connectors:
         return None
     document: Document = {"uid": uid}
@@ -447,83 +342,3 @@ def _capabilities(members: Mapping[str, Attributes]) -> list[str]:
     if payments & set(CHARGING_CARD) or any(each.code(1) == "4" for each in members.values()):
         capabilities.append("RFID_READER")
     return capabilities
-
-
-def _add_connectors(station: Station, key: str, attributes: Attributes, evse: str, connectors: list[Document]) -> None:
-    """Adds the connectors of one numbered connector: several where an old code names several plugs."""
-    code = attributes.code(4)
-    standards = PLUGS.get(code, ())
-    if code in RED_OR_BLUE_THREE_PHASES:
-        amperes = max((said.amperes for said in CAPACITIES.get(attributes.code(5), ())), default=16)
-        standards = (THREE_PHASE_PLUGS.get(amperes, "IEC_60309_2_three_64"),)
-    if not standards:
-        words = text(attributes.by_type.get("4", {}).get("trans"))
-        message = f"{words or 'no plug'} (code {code or 'missing'})"
-        station.findings.say("no_sayable_plug", station.at("attr", "conn", key, "4"), message)
-    taken = {connector["id"] for connector in connectors}
-    reported = attributes.value(29)
-    first_id = reported if sayable_id(reported) and reported not in taken else key
-    for index, standard in enumerate(standards):
-        here = f"{evse}/connectors/{len(connectors)}"
-        said = _rating(station, key, standard, attributes, here)
-        connector: Document = {
-            "id": first_id if index == 0 else f"{key}-{index + 1}",
-            "standard": standard,
-            "format": _format(station, standard, attributes, said, here),
-            "power_type": said.power_type,
-            "max_voltage": said.volts,
-            "max_amperage": said.amperes,
-        }
-        if said.watts is not None:
-            connector["max_electric_power"] = said.watts
-        connectors.append(connector)
-
-
-def _rating(station: Station, key: str, standard: str, attributes: Attributes, here: str) -> Rating:
-    """What the capacity code gives to this plug, within what the plug carries."""
-    findings, code = station.findings, attributes.code(5)
-    where_said = station.at("attr", "conn", key, "5")
-    takes_direct = standard in DC_PLUGS
-    watts = DC_KILOWATTS.get(code)
-    # Tesla's plug takes both kinds of current.
-    if watts is not None and (takes_direct or standard == "TESLA_S"):
-        said = rating(standard, watts)
-        if said.capped:
-            findings.say("power_above_plug", f"{here}/max_electric_power", f"{watts} W is more than {standard} carries")
-        return _as_measured(said, attributes)
-    offered = CAPACITIES.get(code, ())
-    if watts is None and not offered:
-        findings.say("power_unknown", where_said, f"capacity code {code or 'missing'}")
-        return rating(standard, None)
-    fitting = (each for each in offered if standard == "TESLA_S" or takes_direct == (each.power_type == "DC"))
-    fits = next(fitting, None)
-    if fits is None:
-        findings.say("capacity_disagrees", where_said, f"{standard} does not give what code {code} names")
-        return TYPE_2_USUAL if standard == TYPE_2 else rating(standard, None)
-    if standard not in ONE_PHASE_PLUGS:
-        return _as_measured(fits, attributes)
-    limit = rating(standard, fits.watts)
-    if fits.power_type == "AC_1_PHASE" and fits.amperes <= limit.amperes:
-        return fits
-    findings.say("power_above_plug", f"{here}/max_electric_power", f"{fits.watts} W is more than {standard} carries")
-    return limit
-
-
-def _as_measured(said: Rating, attributes: Attributes) -> Rating:
-    """The rating with the volts and amperes of direct current that the operator reports himself."""
-    volts, amperes = number(attributes.value(12)), number(attributes.value(31))
-    if said.power_type != "DC" or not volts or not amperes or volts < 1 or amperes < 1:
-        return said
-    return said._replace(volts=int(volts), amperes=int(amperes))
-
-
-def _format(station: Station, standard: str, attributes: Attributes, said: Rating, here: str) -> str:
-    if said.power_type == "DC":
-        return "CABLE"
-    fixed = attributes.code(25)
-    if fixed in ("1", "2"):
-        return "CABLE" if fixed == "1" else "SOCKET"
-    if standard != TYPE_2:
-        return "CABLE" if standard in ("IEC_62196_T1", "TESLA_S") else "SOCKET"
-    station.findings.say("cable_unknown", f"{here}/format", "whether the cable is fixed is not said")
-    return "CABLE" if said.amperes > 32 else "SOCKET"
