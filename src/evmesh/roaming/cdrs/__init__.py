@@ -1,0 +1,1 @@
+"""CDRs: what is billed. [mod_cdrs_cdrs_module]"""
