@@ -4,9 +4,9 @@
 2. What cannot be read is kept aside with its findings and costs only itself.
 3. What is not the partner's is refused, and a fault says so.
 4. A pull of everything that came to its end is the truth about Locations and tariffs: what it did not show is
-   marked as gone. One that broke off, looped, was filtered, showed something without a readable name,
-   or fewer objects than were counted removes nothing. What is kept aside counts as shown; what was pushed meanwhile stays; what is gone comes back when it
-   is seen again. [mod_locations_get_method]
+   marked as gone. One that broke off, looped, was filtered, showed something without a readable name or less
+   than it counted removes nothing. What is kept aside counts as shown; what was pushed meanwhile stays; what is
+   gone comes back when it is seen again. [mod_locations_get_method]
 5. The next pull asks from the newest `last_updated` seen, less an overlap: partners' clocks and their own
    transactions make objects appear a little behind it.
 """
@@ -139,7 +139,7 @@ async def run(node: Node, stop: asyncio.Event, *, chance: Callable[[], float] = 
     `pull_every` seconds give or take a tenth, everything once a day. A partner that is slow delays no other."""
     under_way: dict[int, asyncio.Task[None]] = {}
     stopping = asyncio.ensure_future(stop.wait())
-    spread: dict[tuple[int, str, datetime], float] = {}
+    spread: _Spread = {}
     try:
         while not stop.is_set():
             seen = await node.store.read(current_change)
@@ -160,6 +160,10 @@ async def run(node: Node, stop: asyncio.Event, *, chance: Callable[[], float] = 
         await asyncio.gather(*under_way.values(), return_exceptions=True)
 
 
+_Spread = dict[tuple[int, str], tuple[datetime | None, float]]
+"""By partner and module: the pull that the next one follows, and how late within the tolerated time that one is."""
+
+
 @dataclass(slots=True)
 class _Plan:
     """What to pull now, by partner, and for how many seconds nothing else falls due by itself."""
@@ -168,7 +172,7 @@ class _Plan:
     wait: float = LONGEST_WAIT
 
 
-def _plan(tx: Tx, node: Node, spread: dict[tuple[int, str, datetime], float], chance: Callable[[], float]) -> _Plan:
+def _plan(tx: Tx, node: Node, spread: _Spread, chance: Callable[[], float]) -> _Plan:
     plan, moment = _Plan(), node.clock()
     done = {(pull.partner_id, pull.module): pull for pull in pulls.all_pulls(tx)}
     for partner in partners.all_partners(tx):
@@ -177,8 +181,10 @@ def _plan(tx: Tx, node: Node, spread: dict[tuple[int, str, datetime], float], ch
         wanted: list[tuple[str, bool]] = []
         for module in modules(node, partner):
             last = done.get((partner.id, module))
-            share = 0.0 if last is None else spread.setdefault((partner.id, module, last.completed_at), chance())
-            left = (_due(node, partner, last, share) - moment).total_seconds()
+            since = None if last is None else last.completed_at
+            if (partner.id, module) not in spread or spread[partner.id, module][0] != since:
+                spread[partner.id, module] = since, chance()
+            left = (_due(node, partner, last, spread[partner.id, module][1]) - moment).total_seconds()
             if left <= 0:
                 full_at = None if last is None else last.full_at
                 wanted.append((module, full_at is None or moment - full_at >= EVERYTHING_EVERY))

@@ -44,7 +44,9 @@ def scope(partner: Partner, kind: str) -> Scope:
     """What the partner may see of our objects of a kind."""
     if not partner.plays(*RECEIVERS[kind]):
         return Scope(owners=())
-    owners = None if partner.our_party is None else (party(*partner.our_party),)
+    owners = None
+    if partner.release is not None and not partner.dialect.release.many_parties:
+        owners = () if partner.our_party is None else (party(*partner.our_party),)
     if kind in ("sessions", "cdrs"):
         return Scope(owners, tuple(dict.fromkeys(party(*each) for each in partner.parties())))
     return Scope(owners)
