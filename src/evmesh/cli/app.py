@@ -96,9 +96,10 @@ def known(error: Exception) -> str | None:
     from evmesh.config import SettingsError
     from evmesh.ocpi.status_codes import OcpiError
     from evmesh.ports import PartnerError
+    from evmesh.roaming.credentials.errors import PartnershipError
     from evmesh.store.errors import StoreError
 
-    if isinstance(error, SettingsError | OcpiError | PartnerError | StoreError):
+    if isinstance(error, SettingsError | OcpiError | PartnerError | PartnershipError | StoreError):
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"

@@ -104,14 +104,14 @@ def nobil(context: typer.Context, file: File, json: Json = False) -> None:
 
         country_code, party_id = _first_cpo(node)
         payload = decode(content)
-        if not isinstance(payload, dict):
-            raise Failure(f"{file}: a NOBIL answer is a JSON object")
+        if not isinstance(payload, dict | list):
+            raise Failure(f"{file}: a NOBIL answer is a JSON object, or the list of stations in it")
         return (
             _converted(register.locations(payload, country_code=country_code, party_id=party_id, now=node.clock())),
             None,
         )
 
-    _import(context, Kind.locations, file, found, json)
+    _import(context, Kind.locations, file, found, json, register=True)
 
 
 def _row(body: bytes) -> Any:
@@ -146,6 +146,8 @@ def _import(
     file: str,
     found: Callable[[Node, bytes], tuple[Iterable[Candidate], int | None]],
     json: bool,
+    *,
+    register: bool = False,
 ) -> None:
     content = read_bytes(file)
 
@@ -163,7 +165,10 @@ def _import(
         output.as_json({"file": file, **summary(imported)})
     else:
         _tell(file, imported)
-    raise typer.Exit(1 if imported.refused else 0)
+    # What a register's reader leaves out by its policies is no failure of the import; an object of ours that we
+    # refuse is one, though it cost only itself.
+    taken = imported.read > imported.refused
+    raise typer.Exit(1 if imported.refused and not (register and taken) else 0)
 
 
 @contextmanager

@@ -14,8 +14,6 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
-
 from evmesh.base.findings import Finding
 from evmesh.ocpi import wire
 from evmesh.ocpi.dialect import dialect
@@ -26,6 +24,7 @@ from evmesh.roaming import publish
 from evmesh.roaming.node import Node
 from evmesh.store import partners as partners_table
 from evmesh.store.objects import Outcome
+from evmesh.store.transaction import Tx
 
 OBJECTS = {"locations": "Location", "tariffs": "Tariff", "sessions": "Session", "cdrs": "CDR", "tokens": "Token"}
 OWNER_ROLE = {"locations": "CPO", "tariffs": "CPO", "sessions": "CPO", "cdrs": "CPO", "tokens": "EMSP"}
@@ -143,7 +142,7 @@ async def take(
 
 
 async def _store(node: Node, kind: str, good: list[tuple[str, Document]], imported: Imported) -> None:
-    def all_of_them(tx: Connection) -> list[Outcome]:
+    def all_of_them(tx: Tx) -> list[Outcome]:
         partners = [p for p in partners_table.all_partners(tx) if p.status == "registered"]
         return [publish.put_own(tx, node, kind, document, partners=partners)[0] for _, document in good]
 

@@ -1,0 +1,170 @@
+"""A running platform, built from its settings: the one place where the floors meet.
+
+    opened(settings)   a Node with its database and its way to call partners: what commands work with
+    serve(settings)    the same, answering partners, delivering, pulling, and running its stations, until told to stop
+
+When a node stops it takes no new requests, finishes those that it has, lets the loops come to the end of what they have
+in hand, and closes the database last. Whatever is still to be delivered is in the database and goes out at the next
+start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import uvicorn
+
+from evmesh.config import Settings
+from evmesh.ports import Partner, PartnerError
+from evmesh.roaming import pull
+from evmesh.roaming.credentials.tokens import recognise
+from evmesh.roaming.handlers import all_handlers
+from evmesh.roaming.node import Node
+from evmesh.store import partners
+from evmesh.store.database import Store
+from evmesh.transport.addresses import Addresses
+from evmesh.transport.auth import Tokens
+from evmesh.transport.client import Client
+from evmesh.transport.metrics import Metrics
+from evmesh.transport.serve import configuration
+from evmesh.transport.server import Server
+
+log = logging.getLogger(__name__)
+
+Loop = Callable[[asyncio.Event], Awaitable[None]]
+"""Something that a running node does again and again until the event is set."""
+
+RESTART_SECONDS = 2.0
+
+
+class NoToken(PartnerError):
+    """A partner that never registered, or was removed, has given us nothing to call it with."""
+
+
+@asynccontextmanager
+async def opened(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Node]:
+    """The node of these settings, with its database open. StoreError when it cannot be."""
+    store = await Store.open(settings.database, settings.secret_key)
+
+    async def token_for(partner: Partner) -> str:
+        token = await store.read(lambda tx: partners.their_token(tx, partner.id))
+        if token is None:
+            raise NoToken(f"{partner.name} gave us no token; register first")
+        return token
+
+    client = Client(
+        token_for,
+        Addresses(settings.url, settings.network.allow),
+        [(party.role, party.party) for party in settings.parties],
+        limits=settings.limits,
+        metrics=metrics,
+    )
+    try:
+        yield Node(
+            url=settings.url,
+            parties=settings.parties,
+            store=store,
+            calls=client,
+            settings=settings.roaming,
+        )
+    finally:
+        await client.close()
+        await store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A node that answers: where it listens, and how to stop it."""
+
+    node: Node
+    host: str
+    port: int
+    stop: Callable[[], None]
+
+
+async def serve(
+    settings: Settings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    ready: Callable[[Running], None] = lambda running: None,
+) -> None:
+    """Runs the node until SIGTERM or SIGINT, or until `Running.stop` is called.
+
+    OSError when the port is taken, StoreError when the database cannot be opened.
+    """
+    metrics = Metrics()
+    stop = asyncio.Event()
+    async with opened(settings, metrics) as node, AsyncExitStack() as cleanup:
+        loops, application = await _assembled(settings, node, metrics, cleanup)
+        listener = _listener(host or settings.listen[0], settings.listen[1] if port is None else port)
+        cleanup.callback(listener.close)
+        server = _Quiet(configuration(application, settings.limits))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        running = [asyncio.create_task(_kept_alive(name, loop, stop)) for name, loop in loops.items()]
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        ready(Running(node, *listener.getsockname()[:2], stop.set))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        server.should_exit = True
+        await asyncio.gather(serving, stopping, *running)
+
+
+async def _assembled(
+    settings: Settings, node: Node, metrics: Metrics, cleanup: AsyncExitStack
+) -> tuple[dict[str, Loop], Server]:
+    loops: dict[str, Loop] = {"pulling": lambda stop: pull.run(node, stop)}
+    application = Server(
+        all_handlers(node),
+        Tokens(partial(recognise, node.store)),
+        url=settings.url,
+        parties=[party.party for party in settings.parties],
+        limits=settings.limits,
+        metrics=metrics,
+    )
+    return loops, application
+
+
+class _Quiet(uvicorn.Server):
+    """uvicorn without its own signal handlers: who runs the node decides when it stops."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, error.strerror, f"{host}:{port}") from None
+    listener.set_inheritable(True)
+    return listener
+
+
+async def _kept_alive(name: str, loop: Loop, stop: asyncio.Event) -> None:
+    """A loop must not die of one surprise: it is logged, and the loop begins again a little later."""
+    while not stop.is_set():
+        try:
+            await loop(stop)
+            return
+        except Exception:
+            log.exception("%s broke off and begins again", name)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
