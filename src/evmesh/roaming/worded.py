@@ -49,7 +49,10 @@ def worded(tx: Tx, node: Node, held: Held, release: str) -> Wording:
         return Wording(held.seq, held.change, None, str(error), None)
     except NeedsObject as error:
         return Wording(held.seq, held.change, None, NEEDS + str(error), None)
-    changed_at = max(held.last_updated, written.sayable_from or held.last_updated)
+    # A stamp a little ahead of our clock must not hide the object; only a date of its own does.
+    changed_at = min(held.last_updated, node.clock())
+    if written.sayable_from is not None:
+        changed_at = max(changed_at, written.sayable_from)
     return Wording(held.seq, held.change, written.text.decode(), None, changed_at)
 
 
