@@ -7,7 +7,8 @@
 A transaction function is plain and synchronous; its first argument is the transaction (see `transaction`). Functions
 that write run one after another, many sharing one commit (see `batch`), so whoever reads inside `write` decides on
 what is true; functions that only read run beside them and see the last commit. Neither may wait for anything else.
-A function runs once, in another thread on SQLite, on the event loop on PostgreSQL.
+A function runs in another thread on SQLite, on the event loop on PostgreSQL; one that writes runs once, one that reads
+may run again when the connection was lost.
 
 Other processes may use the same database meanwhile.
 """

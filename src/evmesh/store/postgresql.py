@@ -29,13 +29,15 @@ from evmesh.store.transaction import Surroundings, surround
 
 READERS = 4
 CONNECT_SECONDS = 10.0
+# A server that was unplugged never says so.
+COMMAND_SECONDS = 120.0
 # Any number that nothing else in the database uses: who holds this lock may change the schema.
 SCHEMA_LOCK = 0x65766D657368
 
 
 async def migrate_database(dsn: str) -> None:
     """Bring the schema up to date; of several processes that start at once, one does it and the others wait."""
-    engine = _engine(dsn, poolclass=NullPool)
+    engine = _engine(dsn, command_s=None, poolclass=NullPool)  # building an index takes as long as it takes
     try:
         async with engine.begin() as tx:
             if await tx.run_sync(version_of) == HEAD:
@@ -151,9 +153,14 @@ def _ask(tx: Connection, command: str) -> None:
     tx.connection.dbapi_connection.run_async(lambda driver: driver.execute(command))  # type: ignore[union-attr]
 
 
-def _engine(dsn: str, **options: Any) -> AsyncEngine:
+def _engine(dsn: str, command_s: float | None = COMMAND_SECONDS, **options: Any) -> AsyncEngine:
     async def connect(*_: Any, **__: Any) -> Any:
-        return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings={"application_name": "evmesh"})
+        return await asyncpg.connect(
+            dsn,
+            timeout=CONNECT_SECONDS,
+            command_timeout=command_s,
+            server_settings={"application_name": "evmesh"},
+        )
 
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
 

@@ -8,6 +8,7 @@ can be refused without waiting. Python's driver begins nothing by itself (`isola
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import sqlite3
@@ -27,6 +28,9 @@ from evmesh.store.migrations import HEAD, migrate, version_of
 from evmesh.store.transaction import Surroundings, surround
 
 READERS = 4
+CACHE_KB = 16_000
+# To what length the log is cut back after a burst; while it is in use it may be longer.
+LOG_BYTES = 64_000_000
 BUSY_SECONDS = 30.0
 RETRY_SECONDS = 0.001
 # A batch that kept the lock longer than this steps aside for a moment, or another process might never get it.
@@ -34,12 +38,14 @@ LONG_SECONDS = 0.02
 ASIDE_SECONDS = 0.003
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, wait_s: float = BUSY_SECONDS) -> sqlite3.Connection:
     """A connection that waits for locks, and never begins or ends a transaction by itself."""
     connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        path, timeout=wait_s, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA cache_size = {-CACHE_KB}")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
     return connection
 
 
@@ -68,7 +74,7 @@ def create(path: Path) -> None:
 
 def migrate_file(path: Path) -> None:
     """Bring the schema up to date, taking the right to write only when there is something to do."""
-    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=lambda: connect(path, wait_s=0), poolclass=NullPool)
     with engine.connect() as tx:
         if version_of(tx) == HEAD:
             return
@@ -88,8 +94,8 @@ class SqliteBackend:
         self._surroundings = surroundings
         self._committed = committed
         self._loop = asyncio.get_running_loop()
-        self._engine = self._new_engine(_begin)
-        self._writing_engine = self._new_engine(_begin_immediately)
+        self._engine = self._new_engine(_begin, BUSY_SECONDS)
+        self._writing_engine = self._new_engine(_begin_immediately, wait_s=0)
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_all, name="evmesh store writer", daemon=True)
         self._readers = ThreadPoolExecutor(READERS, "evmesh store reader")
@@ -115,8 +121,8 @@ class SqliteBackend:
             if version != self._seen_version:
                 (self._seen_change,) = self._looking.execute("SELECT value FROM counter").fetchone()
                 self._seen_version = version
-        except sqlite3.OperationalError:
-            pass  # a lock is held for a moment; the next look will tell
+        except sqlite3.Error:
+            pass  # locked for a moment, or worse: whoever reads or writes is told
         return self._seen_change
 
     async def close(self) -> None:
@@ -154,27 +160,31 @@ class SqliteBackend:
             closing = closing or request is None
             return request
 
-        with self._writing_engine.connect() as tx:
-            while not closing and (first := self._requests.get()) is not None:
-                began = time.monotonic()
-                batch = Batch(first, take)
-                try:
-                    batch.run(tx, Savepoints())
-                except Exception as error:
-                    batch.fail(Unavailable(f"{self._path} could not be written: {error}"), error)
-                try:
-                    self._loop.call_soon_threadsafe(self._settle, batch)
-                except RuntimeError:
-                    return  # the loop has ended without closing the store; nobody is left to answer
-                if time.monotonic() - began > LONG_SECONDS:
-                    time.sleep(ASIDE_SECONDS)
+        tx: Connection | None = None
+        while not closing and (first := self._requests.get()) is not None:
+            began = time.monotonic()
+            batch = Batch(first, take)
+            try:
+                tx = tx or self._writing_engine.connect()
+                batch.run(tx, Savepoints())
+            except Exception as error:
+                batch.fail(Unavailable(f"{self._path} could not be written: {error}"), error)
+                _let_go(tx)
+                tx = None
+            try:
+                self._loop.call_soon_threadsafe(self._settle, batch)
+            except RuntimeError:
+                break  # the loop has ended without closing the store; nobody is left to answer
+            if time.monotonic() - began > LONG_SECONDS:
+                time.sleep(ASIDE_SECONDS)
+        _let_go(tx)
 
     def _settle(self, batch: Batch) -> None:
         self._committed(batch.change)
         batch.settle()
 
-    def _new_engine(self, begin: Callable[[Connection], None]) -> Engine:
-        engine = create_engine("sqlite://", creator=lambda: connect(self._path), poolclass=NullPool)
+    def _new_engine(self, begin: Callable[[Connection], None], wait_s: float) -> Engine:
+        engine = create_engine("sqlite://", creator=lambda: connect(self._path, wait_s), poolclass=NullPool)
         event.listen(engine, "begin", begin)
 
         @event.listens_for(engine, "connect")
@@ -184,6 +194,13 @@ class SqliteBackend:
         return engine
 
 
+def _let_go(tx: Connection | None) -> None:
+    """Also of a connection that fails even at closing."""
+    if tx is not None:
+        with contextlib.suppress(Exception):
+            tx.close()
+
+
 def _begin(tx: Connection) -> None:
     _driver(tx).execute("BEGIN")
 
@@ -191,7 +208,6 @@ def _begin(tx: Connection) -> None:
 def _begin_immediately(tx: Connection) -> None:
     """Ask often: SQLite's own waiting sleeps up to a tenth of a second between two questions."""
     driver = _driver(tx)
-    driver.execute("PRAGMA busy_timeout = 0")
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:

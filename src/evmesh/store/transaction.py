@@ -13,12 +13,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from evmesh.base.clock import Clock
 from evmesh.store.schema import counter
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
     from evmesh.store.secrets import Secrets
 
 Tx = Connection
@@ -95,7 +96,14 @@ def forget_changes(tx: Connection) -> None:
 
 def insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that can say what happens on conflict; both databases say it alike, SQLAlchemy keeps two classes."""
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    # Each takes a while to import, and a node needs one of them.
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 def replace(tx: Connection, table: Table, keys: Iterable[str], row: dict[str, Any]) -> None:
