@@ -89,6 +89,18 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
+    async def permit(self, url: str) -> None:
+        """Forbidden when the policy keeps us from calling that address. A name that cannot be resolved is no reason:
+        it is looked at again when it is called."""
+        parts = self._addresses.check(url)
+        resolver = CheckedResolver(self._addresses)
+        try:
+            await resolver.resolve(parts.hostname or "", parts.port or 0)
+        except OSError:
+            return
+        finally:
+            await resolver.close()
+
     async def call(
         self,
         partner: Partner,
