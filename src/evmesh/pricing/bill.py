@@ -19,8 +19,10 @@ from evmesh.base.findings import Finding
 from evmesh.pricing.currencies import minor_unit
 from evmesh.pricing.exact import Rounding, decimal_text, exact_text, rounded
 from evmesh.pricing.policy import PricingPolicy
+from evmesh.pricing.restrictions import Because
 from evmesh.pricing.taxes import NOTHING, UNKNOWN, Amount, TaxShare, total
 from evmesh.pricing.volumes import HOUR
+from evmesh.pricing.words import ENGLISH, because
 
 ENGINE = "evmesh-pricing 1"
 
@@ -43,7 +45,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     tariff_id: str | None = None
     element: int | None = None
     component: int | None = None
-    reason: str = ""
+    reason: tuple[Because, ...] = ()
     volume: Fraction | None = None
     surplus: Fraction = Fraction(0)
     step_size: int | None = None
@@ -57,9 +59,11 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     def document(self) -> dict[str, Any]:
         """The line as plain JSON; exact figures as text."""
         shown: dict[str, Any] = {"kind": self.kind}
-        for name in ("text", "field", "dimension", "period", "tariff", "tariff_id", "element", "component", "reason"):
+        for name in ("text", "field", "dimension", "period", "tariff", "tariff_id", "element", "component"):
             if (value := getattr(self, name)) not in (None, ""):
                 shown[name] = value
+        if self.reason:
+            shown["reason"] = because(self.reason, ENGLISH)
         if self.billed is not None and self.volume is not None:
             shown |= {"volume": decimal_text(self.volume), "billed": decimal_text(self.billed)}
         if self.surplus:

@@ -19,8 +19,10 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Literal
 
+import msgspec
+
 from evmesh.pricing.exact import decimal_text
-from evmesh.pricing.plan import DAY, WEEKDAYS, Restrictions
+from evmesh.pricing.plan import DAY, Restrictions
 from evmesh.pricing.policy import PricingPolicy
 from evmesh.pricing.timeline import Band, State
 
@@ -130,45 +132,51 @@ def _crosses(limits: tuple[Fraction | None, Fraction | None], band: Band) -> boo
     return any(limit is not None and band.low < limit <= band.high for limit in limits)
 
 
-def reason(restrictions: Restrictions, state: State, policy: PricingPolicy) -> str:
-    """Why an element matched, for the line of a bill: "local time 23:10 in 22:00-06:00; MONDAY"."""
-    said: list[str] = []
+class Because(msgspec.Struct, frozen=True):
+    """One ground on which an element matched: a key into the words of a language, and what goes into them."""
+
+    key: str
+    values: dict[str, str] = {}
+
+
+ALWAYS = (Because("always"),)
+
+
+def reason(restrictions: Restrictions, state: State, policy: PricingPolicy) -> tuple[Because, ...]:
+    """Why an element matched, for the line of a bill."""
+    said: list[Because] = []
     if restrictions.kind:
-        said.append(restrictions.kind)
+        said.append(Because("kind", {"kind": restrictions.kind}))
     local = state.local
     if restrictions.start_time is not None or restrictions.end_time is not None:
-        start, end = restrictions.start_time or 0, restrictions.end_time or 0
-        said.append(f"local time {local:%H:%M} in {_hhmm(start)}-{_hhmm(end)}")
+        start, end = _hhmm(restrictions.start_time or 0), _hhmm(restrictions.end_time or 0)
+        said.append(Because("window", {"now": f"{local:%H:%M}", "start": start, "end": end}))
     if restrictions.start_date is not None or restrictions.end_date is not None:
-        said.append(f"{local:%Y-%m-%d} from {restrictions.start_date or '…'} until {restrictions.end_date or '…'}")
+        start, end = str(restrictions.start_date or "…"), str(restrictions.end_date or "…")
+        said.append(Because("dates", {"now": f"{local:%Y-%m-%d}", "start": start, "end": end}))
     if restrictions.days:
-        said.append(WEEKDAYS[local.weekday()].value)
-    said += _range("energy so far", restrictions.min_kwh, state.energy, restrictions.max_kwh, "kWh")
-    said += _range("duration so far", restrictions.min_duration, state.seconds, restrictions.max_duration, "s")
+        said.append(Because(f"day_{local.weekday()}"))
+    said += _range("energy", restrictions.min_kwh, state.energy, restrictions.max_kwh)
+    said += _range("duration", restrictions.min_duration, state.seconds, restrictions.max_duration)
     if (band := power(state, policy)) is not None:
-        said += _range("power", restrictions.min_power, band.low, restrictions.max_power, "kW", band.high)
+        said += _range("power", restrictions.min_power, band.low, restrictions.max_power, band.high)
     if (band := state.current) is not None:
-        said += _range("current", restrictions.min_current, band.low, restrictions.max_current, "A", band.high)
-    return "; ".join(said) or "always"
+        said += _range("current", restrictions.min_current, band.low, restrictions.max_current, band.high)
+    return tuple(said) or ALWAYS
 
 
 def _range(
-    what: str,
-    least: Fraction | int | None,
-    low: Fraction,
-    most: Fraction | int | None,
-    unit: str,
-    high: Fraction | None = None,
-) -> list[str]:
+    what: str, least: Fraction | int | None, low: Fraction, most: Fraction | int | None, high: Fraction | None = None
+) -> list[Because]:
     if least is None and most is None:
         return []
-    value = decimal_text(low) if high is None or high == low else f"{decimal_text(low)} to {decimal_text(high)}"
-    parts = [f"{what} {value} {unit}"]
+    values = {"now": decimal_text(low) if high in (None, low) else f"{decimal_text(low)}-{decimal_text(high or low)}"}
+    found = [Because(what, values)]
     if least is not None:
-        parts.append(f"at least {decimal_text(Fraction(least))}")
+        found.append(Because("at_least", {"limit": decimal_text(Fraction(least))}))
     if most is not None:
-        parts.append(f"below {decimal_text(Fraction(most))}")
-    return [", ".join(parts)]
+        found.append(Because("below", {"limit": decimal_text(Fraction(most))}))
+    return found
 
 
 def _hhmm(minute: int) -> str:
