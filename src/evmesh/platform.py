@@ -24,15 +24,17 @@ import uvicorn
 
 from evmesh.config import Settings
 from evmesh.ports import Partner, PartnerError
-from evmesh.roaming import pull
+from evmesh.roaming import publish, pull
 from evmesh.roaming.credentials.tokens import recognise
 from evmesh.roaming.handlers import all_handlers
 from evmesh.roaming.node import Node
+from evmesh.roaming.sessions import meter
 from evmesh.store import partners
 from evmesh.store.database import Store
 from evmesh.transport.addresses import Addresses
 from evmesh.transport.auth import Tokens
 from evmesh.transport.client import Client
+from evmesh.transport.delivery import Courier
 from evmesh.transport.metrics import Metrics
 from evmesh.transport.serve import configuration
 from evmesh.transport.server import Server
@@ -114,7 +116,8 @@ async def serve(
         running = [asyncio.create_task(_kept_alive(name, loop, stop)) for name, loop in loops.items()]
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)
-        ready(Running(node, *listener.getsockname()[:2], stop.set))
+        where = listener.getsockname()
+        ready(Running(node, where[0], where[1], stop.set))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
@@ -125,13 +128,19 @@ async def serve(
 async def _assembled(
     settings: Settings, node: Node, metrics: Metrics, cleanup: AsyncExitStack
 ) -> tuple[dict[str, Loop], Server]:
-    loops: dict[str, Loop] = {"pulling": lambda stop: pull.run(node, stop)}
+    courier = Courier(node.store, node.calls, partial(publish.prepare, node), limits=settings.limits, metrics=metrics)
+    loops: dict[str, Loop] = {
+        "delivering": courier.run,
+        "pulling": partial(pull.run, node),
+        "telling of charges": partial(meter.run, node),
+    }
     application = Server(
         all_handlers(node),
         Tokens(partial(recognise, node.store)),
         url=settings.url,
         parties=[party.party for party in settings.parties],
         limits=settings.limits,
+        heard_from=courier.heard_from,
         metrics=metrics,
     )
     return loops, application
