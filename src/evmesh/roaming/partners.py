@@ -53,9 +53,7 @@ class Invitation:
     token: str
 
 
-async def invite(
-    node: Node, name: str, *, as_role: str | None = None, as_party: Party | None = None
-) -> Invitation:
+async def invite(node: Node, name: str, *, as_role: str | None = None, as_party: Party | None = None) -> Invitation:
     """Make a token A for a platform that we call `name` from now on.
 
     `as_role` and `as_party` say whom of us it sees if it speaks a release with one party on a connection. Inviting

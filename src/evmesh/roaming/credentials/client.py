@@ -244,7 +244,9 @@ async def _confirm(node: Node, partner: Partner, token: str) -> None:
     assert partner.versions_url is not None
     with suppress(OcpiError, TimeoutError):
         async with asyncio.timeout(CONFIRM_WITHIN):
-            await Visit(node.calls, token, base64_token=partner.base64_token).get("versions", partner.versions_url)
+            await Visit(node.calls, token, base64_token=partner.base64_token).get(
+                "versions", partner.versions_url, handshake.read_versions
+            )
 
 
 def free_name(tx: Tx, wanted: str) -> str:

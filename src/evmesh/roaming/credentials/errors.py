@@ -1,4 +1,4 @@
-"""Why a connection is not made, changed or ended. Each text is a sentence for the person who wanted it.
+"""Why a connection is not made, changed or ended.
 
     PartnershipError
     ├── UnknownPartner       nobody has that name
@@ -7,6 +7,8 @@
     ├── AlreadyRegistered    that connection exists
     ├── NotRegistered        that connection does not exist yet
     └── HandshakeFailed      the other platform cannot be reached, refuses, or says what cannot be used
+
+Each text is a sentence for the person who wanted it.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def read_versions(data: Any) -> dict[str, str]:
     What cannot be read in it is passed over, like a release that we do not know.
     """
     if not isinstance(data, list):
-        raise CannotCallBack("the versions are no list")
+        raise CannotCallBack("a list of versions expected")
     rows = [row for row in data if isinstance(row, dict)]
     return {str(row["version"]): row["url"] for row in rows if row.get("version") and is_address(row.get("url"))}
 
@@ -136,12 +136,12 @@ def read_versions(data: Any) -> dict[str, str]:
 def choose(theirs: Mapping[str, str], ours: Sequence[str], wanted: str | None = None) -> str:
     """The release to speak: the wanted one, else the best of ours that they speak; UnsupportedVersion when neither is
     possible."""
-    known = f"they speak {', '.join(theirs) or 'none'}, we speak {', '.join(ours) or 'none'}"
+    known = f"spoken there: {', '.join(theirs) or 'none'}; spoken here: {', '.join(ours) or 'none'}"
     if wanted is not None and (wanted not in theirs or wanted not in ours):
-        raise UnsupportedVersion(f"OCPI {wanted} is not spoken at both ends: {known}")
+        raise UnsupportedVersion(f"OCPI {wanted} is not spoken at both ends ({known})")
     found = wanted if wanted is not None else next((name for name in ours if name in theirs), None)
     if found is None:
-        raise UnsupportedVersion(f"there is no common release: {known}")
+        raise UnsupportedVersion(f"there is no common release ({known})")
     return found
 
 
@@ -153,7 +153,7 @@ def read_endpoints(data: Any, spoken: Dialect) -> tuple[Document, ...]:
     """
     listed = data.get("endpoints") if isinstance(data, dict) else None
     if not isinstance(listed, list):
-        raise CannotCallBack(f"the details of {spoken.name} have no list of endpoints")
+        raise CannotCallBack("a list of endpoints expected")
     found = []
     for row in listed:
         if isinstance(row, dict) and isinstance(row.get("identifier"), str) and is_address(row.get("url")):
@@ -165,9 +165,7 @@ def read_endpoints(data: Any, spoken: Dialect) -> tuple[Document, ...]:
     modules = {each["identifier"].casefold() for each in found}
     missing = [module for module in REQUIRED if module not in modules]
     if missing:
-        raise MissingEndpoints(
-            f"the details of {spoken.name} lack an absolute URL for {', '.join(missing)}, which is required"
-        )
+        raise MissingEndpoints(f"no absolute URL for {', '.join(missing)}, which is required")
     return tuple(found)
 
 

@@ -9,13 +9,15 @@ request that was not admitted has done nothing, so this is safe for every method
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from evmesh.ocpi.dialect import dialect
-from evmesh.ocpi.status_codes import CannotCallBack
+from evmesh.ocpi.status_codes import CannotCallBack, OcpiError
 from evmesh.ports import PartnerCalls, PartnerError, Reply
 from evmesh.roaming.credentials.handshake import Offer, read_endpoints, read_versions
+
+T = TypeVar("T")
 
 UNAUTHORIZED = 401
 
@@ -34,9 +36,14 @@ class Visit:
         Raises CannotCallBack when it cannot be asked or answers no such thing, MissingEndpoints, and what `choose`
         raises. Every endpoint was held against the operator's policy, so that none is stored that must not be called.
         """
-        theirs = read_versions(await self.get("versions", versions_url))
-        release = choose(theirs)
-        found = read_endpoints(await self.get(f"details of {release}", theirs[release]), dialect(release))
+
+        def chosen(data: Any) -> tuple[str, str]:
+            theirs = read_versions(data)
+            release = choose(theirs)
+            return release, theirs[release]
+
+        release, url = await self.get("versions", versions_url, chosen)
+        found = await self.get(f"details of {release}", url, lambda data: read_endpoints(data, dialect(release)))
         hosts = set()
         for endpoint in found:
             parts = urlsplit(endpoint["url"])
@@ -48,15 +55,18 @@ class Visit:
                     raise CannotCallBack(f"endpoint {endpoint['identifier']}: {error}") from error
         return Offer(release, found, self.base64_token)
 
-    async def get(self, what: str, url: str) -> Any:
-        """The data behind a URL; CannotCallBack names what was asked, where, and why it did not come."""
+    async def get(self, what: str, url: str, read: Callable[[Any], T]) -> T:
+        """What lies behind a URL. What `read` raises, or a CannotCallBack, names what was asked and where."""
         try:
             reply = await self._admitted(lambda form: self._calls.fetch(url, self._token, base64_token=form))
         except PartnerError as error:
             raise CannotCallBack(f"{what} at {url}: {error}") from error
         if not reply.ok:
             raise CannotCallBack(f"{what} at {url}: {said(reply)}")
-        return reply.data
+        try:
+            return read(reply.data)
+        except OcpiError as error:
+            raise type(error)(f"{what} at {url}: {error.message}") from error
 
     async def send(self, method: str, url: str, body: bytes | None = None) -> Reply:
         """A credentials call; the reply, whatever it says. PartnerError."""
