@@ -251,3 +251,15 @@ async def test_a_lack_wakes_whoever_delivers(store: Store, partner: int) -> None
     _, held = await store.write(put("A"))
     await store.write(lambda tx: deliveries.lack(tx, partner, held.seq, "locations"))
     assert await store.changed(held.change, 0) > held.change
+
+
+async def test_who_is_concerned_by_an_object(store: Store, partner: int) -> None:
+    """Those who hold it and those who are about to; nobody else is told that it is gone."""
+    other = (await store.write(lambda tx: partners.insert(tx, "Other", status="registered"))).id
+    await change(store, partner)
+    begun = await begin_one(store, NOON)
+    await store.write(lambda tx: deliveries.delivered(tx, begun.id, begun.change, "told"))
+    assert await store.read(lambda tx: deliveries.concerned(tx, begun.seq)) == [partner]
+    await change(store, other, minutes=1)
+    assert await store.read(lambda tx: deliveries.concerned(tx, begun.seq)) == [partner, other]
+    assert await store.read(lambda tx: deliveries.concerned(tx, begun.seq + 1)) == []

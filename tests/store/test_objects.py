@@ -171,3 +171,19 @@ async def test_a_naive_time_is_refused(store: Store) -> None:
 
 def test_parties_are_written_in_one_way() -> None:
     assert objects.party("se", "Vlt") == "SE*VLT"
+
+
+async def test_a_token_is_found_by_its_contract(store: Store) -> None:
+    await store.write(put("theirs", kind="tokens", partner_id=1, contract_id="DE-EMS-C1"))
+    await store.write(put("ours", kind="tokens", contract_id="DE-EMS-C2"))
+    await store.write(put("none", kind="tokens"))
+
+    async def found(contract_id: str) -> str | None:
+        held = await store.read(lambda tx: objects.token_of_contract(tx, contract_id))
+        return held and held.id
+
+    assert await found("de-ems-c1") == "theirs"
+    assert await found("DE-EMS-C2") == "ours"
+    assert await found("DE-EMS-C3") is None
+    await store.write(put("ours", kind="tokens", minutes=1, contract_id="DE-EMS-C3"))
+    assert await found("DE-EMS-C2") is None

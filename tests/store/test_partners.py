@@ -161,3 +161,22 @@ async def test_a_removed_partner_leaves_what_is_money(store: Store) -> None:
 
     again = await invite(store)
     assert again.id != partner.id, "the name is free again, and means somebody else"
+
+
+async def test_the_first_use_of_a_token_ends_those_before_it(store: Store) -> None:
+    """Given in the same moment, they still have an order."""
+    partner = await invite(store)
+    for name in ("older", "this", "newer"):
+        await store.write(lambda tx, n=name: partners.add_our_token(tx, partner.id, hash_of(n), "B"))  # type: ignore[misc]
+    assert await store.write(lambda tx: partners.retire_older_tokens(tx, hash_of("this"))) == 1
+    await store.write(lambda tx: partners.token_given(tx, hash_of("this")))
+    tokens = await store.read(lambda tx: partners.our_tokens(tx, partner.id))
+    assert [(token.purpose, token.retired_at is None) for token in tokens] == [("B", False), ("C", True), ("B", True)]
+
+
+async def test_a_connection_that_never_came_about_leaves_nothing(store: Store) -> None:
+    partner = await invite(store)
+    await store.write(lambda tx: partners.add_our_token(tx, partner.id, hash_of("A"), "A"))
+    await store.write(lambda tx: partners.forget(tx, partner.id))
+    assert await store.read(lambda tx: partners.all_partners(tx, removed=True)) == []
+    assert await store.read(lambda tx: partners.our_tokens(tx, partner.id)) == []

@@ -125,7 +125,7 @@ def _lack(dialect: str) -> Any:
     )
     old, new = deliveries.c, statement.excluded
     return statement.on_conflict_do_update(
-        index_elements=["partner_id", "seq"],
+        index_elements=["seq", "partner_id"],
         set_={
             "action": new.action,
             "wanted_change": new.wanted_change,
@@ -221,7 +221,7 @@ def delivered(tx: Tx, id: int, change: int, told_text: str | None) -> bool:
         tx.execute(delete(told).where(told.c.partner_id == row.partner_id, told.c.seq == row.seq))
     else:
         values = {"partner_id": row.partner_id, "seq": row.seq, "change": change, "text": told_text}
-        replace(tx, told, ["partner_id", "seq"], values)
+        replace(tx, told, ["seq", "partner_id"], values)
     return forgo(tx, id, change)
 
 

@@ -156,7 +156,8 @@ deliveries = Table(
     Column("again", Boolean, nullable=False),
     Column("leased_until", Moment),
     Column("error", Text),
-    UniqueConstraint("partner_id", "seq"),
+    # By the object first: who is concerned by a change?
+    UniqueConstraint("seq", "partner_id"),
     # The oldest that is due, of each partner.
     Index(None, "partner_id", "state", "due_at", "id"),
     sqlite_autoincrement=True,
@@ -182,7 +183,7 @@ told = Table(
     Column("seq", Number, nullable=False),
     Column("change", Number, nullable=False),
     Column("text", Text, nullable=False),
-    PrimaryKeyConstraint("partner_id", "seq"),
+    PrimaryKeyConstraint("seq", "partner_id"),
 )
 
 partners = Table(

@@ -38,10 +38,10 @@ LONG_SECONDS = 0.02
 ASIDE_SECONDS = 0.003
 
 
-def connect(path: Path, wait_s: float = BUSY_SECONDS) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """A connection that waits for locks, and never begins or ends a transaction by itself."""
     connection = sqlite3.connect(
-        path, timeout=wait_s, isolation_level=None, check_same_thread=False, cached_statements=256
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = {-CACHE_KB}")
@@ -74,7 +74,7 @@ def create(path: Path) -> None:
 
 def migrate_file(path: Path) -> None:
     """Bring the schema up to date, taking the right to write only when there is something to do."""
-    engine = create_engine("sqlite://", creator=lambda: connect(path, wait_s=0), poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
     with engine.connect() as tx:
         if version_of(tx) == HEAD:
             return
@@ -94,8 +94,8 @@ class SqliteBackend:
         self._surroundings = surroundings
         self._committed = committed
         self._loop = asyncio.get_running_loop()
-        self._engine = self._new_engine(_begin, BUSY_SECONDS)
-        self._writing_engine = self._new_engine(_begin_immediately, wait_s=0)
+        self._engine = self._new_engine(_begin)
+        self._writing_engine = self._new_engine(_begin_immediately)
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_all, name="evmesh store writer", daemon=True)
         self._readers = ThreadPoolExecutor(READERS, "evmesh store reader")
@@ -183,8 +183,8 @@ class SqliteBackend:
         self._committed(batch.change)
         batch.settle()
 
-    def _new_engine(self, begin: Callable[[Connection], None], wait_s: float) -> Engine:
-        engine = create_engine("sqlite://", creator=lambda: connect(self._path, wait_s), poolclass=NullPool)
+    def _new_engine(self, begin: Callable[[Connection], None]) -> Engine:
+        engine = create_engine("sqlite://", creator=lambda: connect(self._path), poolclass=NullPool)
         event.listen(engine, "begin", begin)
 
         @event.listens_for(engine, "connect")
@@ -208,6 +208,7 @@ def _begin(tx: Connection) -> None:
 def _begin_immediately(tx: Connection) -> None:
     """Ask often: SQLite's own waiting sleeps up to a tenth of a second between two questions."""
     driver = _driver(tx)
+    driver.execute("PRAGMA busy_timeout = 0")
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:

@@ -26,6 +26,44 @@ def upgrade() -> None:
     )
     op.create_index("aside_partner_id_kind_key", "aside", ["partner_id", "kind", "key"])
     op.create_table(
+        "charges",
+        sa.Column("session_id", sa.Text(), nullable=False),
+        sa.Column("country_code", sa.Text(), nullable=False),
+        sa.Column("party_id", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("evse_uid", sa.Text(), nullable=False),
+        sa.Column("connector_id", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("token_uid", sa.Text(), nullable=False),
+        sa.Column("token", Json(), nullable=False),
+        sa.Column("auth_method", sa.Text(), nullable=False),
+        sa.Column("authorization_reference", sa.Text()),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("start", Moment(), nullable=False),
+        sa.Column("end", Moment()),
+        sa.Column("meter_id", sa.Text()),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("cdr_location", Json(), nullable=False),
+        sa.Column("tariffs", Json(), nullable=False),
+        sa.Column("reservation", sa.Text()),
+        sa.Column("reserved_from", Moment()),
+        sa.Column("preferences", Json()),
+        sa.Column("last_updated", Moment(), nullable=False),
+        sa.Column("told_at", Moment()),
+        sa.Column("due_at", Moment()),
+        sa.PrimaryKeyConstraint("session_id", name="charges_pk"),
+    )
+    op.create_index(
+        "charges_due",
+        "charges",
+        ["due_at"],
+        sqlite_where=sa.text("due_at IS NOT NULL"),
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index("charges_location_id_evse_uid_state", "charges", ["location_id", "evse_uid", "state"])
+    op.create_index("charges_token_uid_created_at", "charges", ["token_uid", "created_at"])
+    op.create_table(
         "commands",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("direction", sa.Text(), nullable=False),
@@ -66,7 +104,7 @@ def upgrade() -> None:
         sa.Column("leased_until", Moment()),
         sa.Column("error", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="deliveries_pk"),
-        sa.UniqueConstraint("partner_id", "seq", name="deliveries_partner_id_seq"),
+        sa.UniqueConstraint("seq", "partner_id", name="deliveries_seq_partner_id"),
         sqlite_autoincrement=True,
     )
     op.create_index(
@@ -196,6 +234,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("partner_id", "module", name="pulls_pk"),
     )
     op.create_table(
+        "readings",
+        sa.Column("session_id", sa.Text(), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("value", Json(), nullable=False),
+        sa.PrimaryKeyConstraint("session_id", "at", name="readings_pk"),
+    )
+    op.create_table(
         "reservations",
         sa.Column("id", Number, nullable=False),
         sa.Column("partner_id", Number, nullable=False),
@@ -217,12 +262,18 @@ def upgrade() -> None:
     op.create_index("reservations_location_id_evse_uid", "reservations", ["location_id", "evse_uid"])
     op.create_index("reservations_state_expires_at", "reservations", ["state", "expires_at"])
     op.create_table(
+        "token_limits",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("limits", Json(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="token_limits_pk"),
+    )
+    op.create_table(
         "told",
         sa.Column("partner_id", Number, nullable=False),
         sa.Column("seq", Number, nullable=False),
         sa.Column("change", Number, nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("partner_id", "seq", name="told_pk"),
+        sa.PrimaryKeyConstraint("seq", "partner_id", name="told_pk"),
     )
     op.create_table(
         "wordings",
@@ -245,56 +296,5 @@ def upgrade() -> None:
         ["release", "kind", "token_party", "seq", "changed_at", "owner"],
         sqlite_where=sa.text("token_party IS NOT NULL"),
         postgresql_where=sa.text("token_party IS NOT NULL"),
-    )
-    op.create_table(
-        "charges",
-        sa.Column("session_id", sa.Text(), nullable=False),
-        sa.Column("country_code", sa.Text(), nullable=False),
-        sa.Column("party_id", sa.Text(), nullable=False),
-        sa.Column("location_id", sa.Text(), nullable=False),
-        sa.Column("evse_uid", sa.Text(), nullable=False),
-        sa.Column("connector_id", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("token_uid", sa.Text(), nullable=False),
-        sa.Column("token", Json(), nullable=False),
-        sa.Column("auth_method", sa.Text(), nullable=False),
-        sa.Column("authorization_reference", sa.Text()),
-        sa.Column("created_at", Moment(), nullable=False),
-        sa.Column("start", Moment(), nullable=False),
-        sa.Column("end", Moment()),
-        sa.Column("meter_id", sa.Text()),
-        sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("zone", sa.Text(), nullable=False),
-        sa.Column("cdr_location", Json(), nullable=False),
-        sa.Column("tariffs", Json(), nullable=False),
-        sa.Column("reservation", sa.Text()),
-        sa.Column("reserved_from", Moment()),
-        sa.Column("preferences", Json()),
-        sa.Column("last_updated", Moment(), nullable=False),
-        sa.Column("told_at", Moment()),
-        sa.Column("due_at", Moment()),
-        sa.PrimaryKeyConstraint("session_id", name="charges_pk"),
-    )
-    op.create_index("charges_location_id_evse_uid_state", "charges", ["location_id", "evse_uid", "state"])
-    op.create_index("charges_token_uid_created_at", "charges", ["token_uid", "created_at"])
-    op.create_index(
-        "charges_due",
-        "charges",
-        ["due_at"],
-        sqlite_where=sa.text("due_at IS NOT NULL"),
-        postgresql_where=sa.text("due_at IS NOT NULL"),
-    )
-    op.create_table(
-        "readings",
-        sa.Column("session_id", sa.Text(), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
-        sa.Column("value", Json(), nullable=False),
-        sa.PrimaryKeyConstraint("session_id", "at", name="readings_pk"),
-    )
-    op.create_table(
-        "token_limits",
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("limits", Json(), nullable=False),
-        sa.PrimaryKeyConstraint("key", name="token_limits_pk"),
     )
     op.execute("INSERT INTO counter (id, value) VALUES (1, 0)")
