@@ -55,7 +55,8 @@ class PostgresqlBackend:
         self._name = _without_password(dsn)
         self._committed = committed
         self._writing_engine = _engine(dsn, poolclass=NullPool)
-        self._engine = _engine(dsn, pool_size=READERS, max_overflow=READERS)
+        # The connection used last knows the statements best.
+        self._engine = _engine(dsn, pool_size=READERS, max_overflow=READERS, pool_use_lifo=True)
         for engine in (self._writing_engine, self._engine):
             event.listen(engine.sync_engine, "connect", lambda _, record: surround(record.info, surroundings))
         event.listen(self._engine.sync_engine, "connect", _only_read)

@@ -16,13 +16,15 @@ Result = Literal["complete", "broken"]
 
 class Pull(msgspec.Struct, frozen=True):
     """`watermark` is what the next pull may ask for as date_from; a broken pull leaves it where it was. `full_at` is
-    when the last complete pull of everything ended."""
+    when the last complete pull of everything ended. `connection` tells over which connection it went: a partner that
+    changes its release, its parties or its URLs is to be pulled anew."""
 
     partner_id: int
     module: str
     completed_at: datetime
     watermark: datetime | None
     full_at: datetime | None
+    connection: str | None
     outcome: str
     detail: str | None
 
@@ -35,6 +37,7 @@ def record(
     *,
     watermark: datetime | None = None,
     full: bool = False,
+    connection: str | None = None,
     detail: str | None = None,
 ) -> Pull:
     """Note a pull that ended; `full` says that it saw everything. Without a `watermark` the former one stays."""
@@ -42,7 +45,7 @@ def record(
     if watermark is None and before is not None:
         watermark = before.watermark
     full_at = now(tx) if full else before.full_at if before is not None else None
-    pull = Pull(partner_id, module, now(tx), watermark, full_at, outcome, detail)
+    pull = Pull(partner_id, module, now(tx), watermark, full_at, connection, outcome, detail)
     replace(tx, pulls, ["partner_id", "module"], msgspec.structs.asdict(pull))
     return pull
 

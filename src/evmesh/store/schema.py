@@ -346,6 +346,7 @@ pulls = Table(
     Column("completed_at", Moment, nullable=False),
     Column("watermark", Moment),
     Column("full_at", Moment),
+    Column("connection", Text),
     Column("outcome", Text, nullable=False),
     Column("detail", Text),
     PrimaryKeyConstraint("partner_id", "module"),

@@ -229,6 +229,7 @@ def upgrade() -> None:
         sa.Column("completed_at", Moment(), nullable=False),
         sa.Column("watermark", Moment()),
         sa.Column("full_at", Moment()),
+        sa.Column("connection", sa.Text()),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text()),
         sa.PrimaryKeyConstraint("partner_id", "module", name="pulls_pk"),
