@@ -61,12 +61,9 @@ def periods_of(charge: Charge, readings: Kept) -> list[Document]:
     except CannotBePriced:
         # Nobody can say where the price of such a tariff changes; what was used is told all the same.
         periods = charging_periods(points, None, charge.zone, until=until)
-    if charge.end is not None:
-        told = sum((_energy(period) for period in periods), Decimal(0))
-        missing = energy_of(charge, readings) - told
-        if missing or not any(_charges(period) for period in periods):
-            # A charge that took no time still has its energy, and a CDR at least one period.
-            periods.append(_instant(until, missing, tariff))
+    if charge.end is not None and not any(_charges(period) for period in periods):
+        # A charge that took no time still has its energy, and a CDR at least one period.
+        periods.append(_instant(until, energy_of(charge, readings), tariff))
     return periods
 
 
@@ -123,10 +120,6 @@ def _instant(moment: datetime, energy_kwh: Decimal, tariff: Document | None) -> 
     dimensions = [{"type": "ENERGY", "volume": plain(energy_kwh)}, {"type": "TIME", "volume": 0}]
     period: Document = {"start_date_time": timestamp(moment), "dimensions": dimensions}
     return period | ({"tariff_id": tariff["id"]} if tariff is not None else {})
-
-
-def _energy(period: Document) -> Decimal:
-    return sum((each["volume"] for each in period["dimensions"] if each["type"] == "ENERGY"), Decimal(0))
 
 
 def _charges(period: Document) -> bool:

@@ -75,7 +75,7 @@ class Meter:
             charge = charging.start(tx, self.node, charge, where, at, meter_id)
             if charge.reservation is not None:
                 reservation.use(tx, charge.reservation)
-            reservation.show(tx, self.node, place_of(charge), None, "CHARGING", at)
+            reservation.show(tx, self.node, place_of(charge), None, "CHARGING")
 
         await self.node.store.write(run)
 
@@ -90,15 +90,17 @@ class Meter:
 
         def run(tx: Tx) -> None:
             charge = charging.stop(tx, self.node, charging.known(tx, session_id), value.at, kept)
-            reservation.show(tx, self.node, place_of(charge), "CHARGING", "AVAILABLE", value.at)
+            reservation.show(tx, self.node, place_of(charge), "CHARGING", "AVAILABLE")
 
         await self.node.store.write(run)
 
     async def status(self, place: Place, status: str, at: datetime) -> None:
+        """An EVSE has another status. It is stamped by our clock: a station's may be wrong by years."""
+
         def run(tx: Tx) -> None:
             if site(tx, place) is None:
                 raise UnknownPlace(f"there is no EVSE {place.evse_uid} at {place.location_id}")
-            reservation.show(tx, self.node, place, None, status, at)
+            reservation.show(tx, self.node, place, None, status)
 
         await self.node.store.write(run)
 

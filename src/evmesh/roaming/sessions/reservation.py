@@ -61,7 +61,7 @@ def hold(
         charge = charges.get(tx, before.session_key)
     if charge is not None and charge.state == "RESERVATION":
         if (charge.location_id, charge.evse_uid) != (where.location["id"], where.evse["uid"]):
-            show(tx, node, place_of(charge), "RESERVED", "AVAILABLE", node.clock())
+            show(tx, node, place_of(charge), "RESERVED", "AVAILABLE")
         charge = charging.placed(tx, charge, where, node.clock())
         charge = charging.changed(charge, token=token, token_uid=token["uid"], due_at=until)
         if reference is not None:
@@ -85,7 +85,7 @@ def hold(
             session_key=charge.session_id,
         ),
     )
-    show(tx, node, where.place, "AVAILABLE", "RESERVED", node.clock())
+    show(tx, node, where.place, "AVAILABLE", "RESERVED")
     return charge
 
 
@@ -107,13 +107,13 @@ def end(tx: Tx, node: Node, own_id: str, event: str, at: datetime) -> bool:
 
 def let_go(tx: Tx, node: Node, charge: Charge, at: datetime, *, billed: bool) -> None:
     charging.release(tx, node, charge, at, billed=billed)
-    show(tx, node, place_of(charge), "RESERVED", "AVAILABLE", at)
+    show(tx, node, place_of(charge), "RESERVED", "AVAILABLE")
 
 
-def show(tx: Tx, node: Node, place: Place, before: str | None, status: str, at: datetime) -> None:
+def show(tx: Tx, node: Node, place: Place, before: str | None, status: str) -> None:
     """Give the EVSE a status, if it has the one before (None: whichever it has)."""
     found = site(tx, place)
     if found is None or (before is not None and found.evse["status"] != before):
         return
     location = (*kinds.owner(found.location), found.location["id"])
-    set_evse_status(tx, node, location, found.evse["uid"], status, at, partners=partners.all_partners(tx))
+    set_evse_status(tx, node, location, found.evse["uid"], status, node.clock(), partners=partners.all_partners(tx))
