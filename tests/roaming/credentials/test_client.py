@@ -103,23 +103,29 @@ async def test_found_addresses_are_used_and_none_is_guessed(world: World, driver
 
 
 @pytest.mark.parametrize(
-    ("versions_take", "release_takes", "kept_form"),
+    ("release", "versions_take", "release_takes", "kept_form"),
     [
-        ((BASE64,), (BASE64,), BASE64),
-        ((PLAIN,), (PLAIN,), PLAIN),
-        ((BASE64, PLAIN), (PLAIN,), PLAIN),
-        ((PLAIN,), (BASE64,), BASE64),
+        ("2.2.1", (BASE64,), (BASE64,), BASE64),
+        ("2.2.1", (PLAIN,), (PLAIN,), PLAIN),
+        ("2.2.1", (BASE64, PLAIN), (BASE64, PLAIN), BASE64),
+        ("2.2.1", (BASE64, PLAIN), (PLAIN,), PLAIN),
+        ("2.2.1", (PLAIN,), (BASE64,), BASE64),
+        ("2.1.1", (BASE64, PLAIN), (BASE64, PLAIN), PLAIN),
+        ("2.1.1", (BASE64, PLAIN), (PLAIN,), PLAIN),
+        ("2.1.1", (BASE64,), (BASE64,), BASE64),
     ],
 )
 async def test_the_form_of_token_that_works_is_found_and_kept(
     world: World,
     driver: Node,
     host: Peer,
+    release: str,
     versions_take: tuple[bool, ...],
     release_takes: tuple[bool, ...],
     kept_form: bool,
 ) -> None:
-    """Base64 is tried first; a release may take another form than the list of versions."""
+    """Base64 is tried first, then what the release asks for; a platform may take another form than it should."""
+    host.release = release
 
     def strict(request: Request) -> Reply | None:
         if not request.url.startswith(host.url):
@@ -128,9 +134,22 @@ async def test_the_form_of_token_that_works_is_found_and_kept(
         return None if request.base64 in takes else Reply(401, None)
 
     world.instead = strict
-    partner = await partners.connect(driver, host.versions_url, "token-a")
+    partner = await partners.connect(driver, host.versions_url, "token-a", release=release)
     assert partner.base64_token is kept_form
     assert world.log[0].base64 is BASE64
+    assert (await driver.calls.call(partner, "tokens.sender.list")).ok
+
+
+async def test_another_release_brings_its_own_form_of_token(world: World, driver: Node, host: Peer) -> None:
+    host.release = "2.1.1"
+    assert not (await partners.connect(driver, host.versions_url, "token-a", name="host", release="2.1.1")).base64_token
+    assert not (await partners.rotate(driver, "host")).base64_token
+    host.release = "2.3.0"
+    assert (await partners.update(driver, "host")).base64_token
+    host.forms = (PLAIN,)
+    assert not (await partners.rotate(driver, "host")).base64_token
+    host.forms = (BASE64, PLAIN)
+    assert not (await partners.rotate(driver, "host")).base64_token
 
 
 async def test_a_lost_answer_leaves_nothing_and_the_invitation_good(world: World, volt: Node, driver: Node) -> None:

@@ -15,7 +15,7 @@ from evmesh.roaming.node import Node
 from evmesh.store import partners as kept
 from evmesh.store.database import Store
 from tests.roaming.credentials.conftest import VOLT
-from tests.roaming.wiring import PLAIN, Peer, Request, World, platform
+from tests.roaming.wiring import BASE64, PLAIN, Peer, Request, World, platform
 
 RELEASES = ("2.1.1", "2.2.1", "2.3.0")
 MODULE = f"{VOLT}/ocpi/2.2.1/sender/locations"
@@ -458,19 +458,33 @@ async def test_a_platform_that_takes_plain_tokens_only_is_called_with_them(
     assert (await friend(volt)).base64_token is False
 
 
+@pytest.mark.parametrize(("release", "form"), [("2.1.1", PLAIN), ("2.2.1", BASE64), ("2.3.0", BASE64)])
+async def test_a_platform_that_takes_both_is_called_by_the_book(
+    world: World, volt: Node, peer: Peer, invitation: str, release: str, form: bool
+) -> None:
+    peer.release = release
+    await post(world, peer, invitation)
+    assert (await friend(volt)).base64_token is form
+    assert {request.base64 for request in peer.asked} == {form}
+
+
 async def test_the_hook_hears_of_what_is_new_and_not_of_new_tokens(
     world: World, volt: Node, peer: Peer, invitation: str, registered: list[Partner]
 ) -> None:
+    async def heard() -> list[str | None]:
+        await asyncio.sleep(0)  # what follows from a handshake begins after its answer
+        return [partner.release for partner in registered]
+
     token = (await post(world, peer, invitation)).data["token"]
-    assert [partner.name for partner in registered] == ["friend"]
+    assert await heard() == ["2.2.1"]
     token = (await put(world, peer, token)).data["token"]
-    assert len(registered) == 1
+    assert await heard() == ["2.2.1"]
     peer.modules = (*peer.modules, ("cdrs", "RECEIVER"))
     token = (await put(world, peer, token)).data["token"]
-    assert len(registered) == 2
+    assert await heard() == ["2.2.1", "2.2.1"]
     peer.release = "2.3.0"
     await put(world, peer, token)
-    assert [partner.release for partner in registered] == ["2.2.1", "2.2.1", "2.3.0"]
+    assert await heard() == ["2.2.1", "2.2.1", "2.3.0"]
 
 
 async def test_the_answer_does_not_wait_for_the_hook(world: World, store: Store, peer: Peer) -> None:
@@ -486,6 +500,22 @@ async def test_the_answer_does_not_wait_for_the_hook(world: World, store: Store,
     assert not done.is_set()
     may_go_on.set()
     await done.wait()
+
+
+async def test_a_hook_that_fails_spoils_no_handshake(
+    world: World, store: Store, peer: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    called = asyncio.Event()
+
+    def fail(partner: Partner) -> None:
+        called.set()
+        raise RuntimeError("no disk")
+
+    volt = platform(world, store, VOLT, "CPO:SE:VLT", on_registered=fail)
+    token = (await partners.invite(volt, "friend")).token
+    assert (await post(world, peer, token)).status_code == 1000
+    await called.wait()
+    assert "what should follow has failed" in caplog.text
 
 
 async def test_no_token_lies_in_the_database_in_clear(

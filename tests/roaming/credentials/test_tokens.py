@@ -11,9 +11,10 @@ from evmesh.roaming import partners
 from evmesh.roaming.credentials.errors import HandshakeFailed
 from evmesh.roaming.node import Node
 from evmesh.store import partners as kept
+from evmesh.store.database import Store
 from evmesh.store.secrets import hash_of
-from tests.roaming.credentials.conftest import VOLT
-from tests.roaming.wiring import Peer, Request, World
+from tests.roaming.credentials.conftest import KEY, VOLT
+from tests.roaming.wiring import Peer, Request, World, platform
 
 URLS = {
     "versions": f"{VOLT}/ocpi/versions",
@@ -137,3 +138,20 @@ def offer_only(request: Request, offered: list[str]) -> Exception | None:
 
 async def alive(node: Node, token: str) -> bool:
     return await node.store.read(lambda tx: kept.by_token(tx, hash_of(token))) is not None
+
+
+async def test_tokens_live_and_die_alike_on_both_databases(world: World, peer: Peer, database_url: str) -> None:
+    store = await Store.open(database_url, KEY)
+    try:
+        volt = platform(world, store, VOLT, "CPO:SE:VLT")
+        model = Model([Token((await partners.invite(volt, "friend")).token, "A")])
+        for which, what in [FIRST, FIRST, (1, "module"), (0, "POST"), (1, "PUT"), (2, "PUT"), (3, "versions")]:
+            await ask(world, peer, model, which, what)
+        await renew(world, volt, "friend", peer, model, "lost")
+        assert [await alive(volt, each.text) for each in model.tokens] == [
+            each.state != "dead" for each in model.tokens
+        ]
+        assert await partners.remove(volt, "friend")
+        assert not any([await alive(volt, each.text) for each in model.tokens])
+    finally:
+        await store.close()

@@ -69,7 +69,7 @@ async def register(
         our_party=None if us is None else us.party,
         versions_url=versions_url,
     )
-    visit = Visit(node.calls, token, base64_token=True)
+    visit = Visit(node.calls, token)
     offer = await _look(node, visit, draft, release)
     ours = node.new_token()
     begun = await node.store.write(lambda tx: _begin(tx, draft, ours, named=name is not None))
@@ -94,7 +94,7 @@ async def renew(node: Node, partner: Partner, *, release: str | None = None) -> 
     former = await node.store.read(lambda tx: partners.their_token(tx, partner.id))
     if former is None or partner.release is None:
         raise NotRegistered(f"{partner.name} has not registered yet")
-    visit = Visit(node.calls, former, base64_token=partner.base64_token)
+    visit = Visit(node.calls, former, base64_token=partner.base64_token, release=partner.release)
     offer = await _look(node, visit, partner, release)
     ours = node.new_token()
     await node.store.write(lambda tx: partners.add_our_token(tx, partner.id, hash_of(ours), "B"))

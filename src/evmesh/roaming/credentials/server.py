@@ -7,10 +7,11 @@ must be the one that is stored, since it is the later one that the partner goes 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from evmesh.ocpi.dialect import Dialect
+from evmesh.ocpi.dialect import Dialect, dialect
 from evmesh.ocpi.status_codes import CannotCallBack, NotAuthorized, UnsupportedVersion
 from evmesh.ports import Answer, Call, Handler, Partner
 from evmesh.roaming import versions
@@ -31,12 +32,14 @@ CALL_BACK_WITHIN = 15.0
 """Seconds for reading the other side's versions and details. Its request is waiting for our answer meanwhile, and
 nobody waits for ever."""
 
+log = logging.getLogger(__name__)
+
 
 def handlers(node: Node, on_registered: OnRegistered | None = None) -> dict[str, Handler]:
     """`on_registered` is not waited for: the partner learns its new token from our answer, and can be asked nothing
     before."""
     turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-    running: set[asyncio.Future[None]] = set()
+    running: set[asyncio.Task[None]] = set()
 
     async def get(call: Call) -> Answer:
         return Answer(handshake.our_credentials(node, call.partner, call.dialect, call.token))
@@ -45,10 +48,10 @@ def handlers(node: Node, on_registered: OnRegistered | None = None) -> dict[str,
         async with turns[call.partner.id]:
             before, _ = await _bearer(node, call)
             after, token = await _handshake(node, call, before)
-        if on_registered is not None and handshake.seen_anew(before, after):
-            outcome = on_registered(after)
-            if outcome is not None:
-                task = asyncio.ensure_future(outcome)
+        if handshake.seen_anew(before, after):
+            log.info("%s is registered on OCPI %s", after.name, after.release)
+            if on_registered is not None:
+                task = asyncio.create_task(_tell(on_registered, after))
                 running.add(task)
                 task.add_done_callback(running.discard)
         return Answer(handshake.our_credentials(node, after, call.dialect, token))
@@ -57,6 +60,7 @@ def handlers(node: Node, on_registered: OnRegistered | None = None) -> dict[str,
         async with turns[call.partner.id]:
             partner, _ = await _bearer(node, call)
             await node.store.write(lambda tx: partners.remove(tx, partner.id))
+        log.info("%s has ended its registration", partner.name)
         return Answer()
 
     return {
@@ -65,6 +69,16 @@ def handlers(node: Node, on_registered: OnRegistered | None = None) -> dict[str,
         "credentials.update": exchange,
         "credentials.unregister": unregister,
     }
+
+
+async def _tell(on_registered: OnRegistered, partner: Partner) -> None:
+    try:
+        outcome = on_registered(partner)
+        if outcome is not None:
+            await outcome
+    except Exception:
+        # The handshake is done and answered; what follows from it is not the partner's business.
+        log.exception("%s is registered, but what should follow has failed", partner.name)
 
 
 async def _bearer(node: Node, call: Call) -> tuple[Partner, OurToken]:
@@ -112,7 +126,9 @@ def _ours(node: Node, partner: Partner, spoken: Dialect) -> OurParty | None:
 
 async def _call_back(node: Node, spoken: Dialect, partner: Partner, theirs: Theirs) -> Offer:
     """What the caller offers in the release that it called us in, read with the token that it just gave us."""
-    visit = Visit(node.calls, theirs.token, base64_token=partner.base64_token)
+    # The release is known here before anything is asked, so its form of token comes first with a new partner.
+    form = partner.base64_token if partner.release == spoken.name else dialect(spoken.name).base64_token
+    visit = Visit(node.calls, theirs.token, base64_token=form, release=spoken.name)
     try:
         async with asyncio.timeout(CALL_BACK_WITHIN):
             return await visit.offer(

@@ -1,9 +1,9 @@
 """Calling at a platform before anything is known of it: its versions, its details, its credentials endpoint.
 
 Which form of the token a platform takes, Base64 or plain, is not known either, and may differ from one of its
-releases to the next. Each request is made in the form that worked last, and once more in the other on HTTP 401: a
-request that was not admitted has done nothing, so this is safe for every method.
-[transport_and_format_authorization_header]
+releases to the next. Each request is made in the form that worked last, or in that of the release when a new one is
+chosen, and once more in the other on HTTP 401: a request that was not admitted has done nothing, so this is safe for
+every method. [transport_and_format_authorization_header]
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ UNAUTHORIZED = 401
 
 
 class Visit:
-    """Requests with one token; `base64_token` is the form that worked last."""
+    """Requests with one token; `base64_token` is the form that worked last, in `release` when one is spoken."""
 
-    def __init__(self, calls: PartnerCalls, token: str, *, base64_token: bool) -> None:
+    def __init__(
+        self, calls: PartnerCalls, token: str, *, base64_token: bool = True, release: str | None = None
+    ) -> None:
         self.base64_token = base64_token
         self._calls = calls
         self._token = token
+        self._release = release
+        self._refused: set[bool] = set()
 
     async def offer(self, versions_url: str, choose: Callable[[Mapping[str, str]], str]) -> Offer:
         """What the platform offers in the release that `choose` takes from its versions.
@@ -43,6 +47,9 @@ class Visit:
             return release, theirs[release]
 
         release, url = await self.get("versions", versions_url, chosen)
+        by_the_book = dialect(release).base64_token
+        if release != self._release and by_the_book not in self._refused:
+            self.base64_token = by_the_book
         found = await self.get(f"details of {release}", url, lambda data: read_endpoints(data, dialect(release)))
         hosts = set()
         for endpoint in found:
@@ -79,6 +86,7 @@ class Visit:
         if reply.http_status == UNAUTHORIZED:
             other: Reply = await request(not self.base64_token)
             if other.http_status != UNAUTHORIZED:
+                self._refused.add(self.base64_token)
                 self.base64_token = not self.base64_token
                 return other
         return reply
