@@ -9,7 +9,7 @@ from evmesh.ports import Document, Nonsense, Partner, Reply, Unreachable
 from evmesh.roaming import publish, pull, receive
 from evmesh.roaming.node import Node, Roaming
 from evmesh.roaming.pull import PullResult
-from evmesh.store import aside, faults, objects, pulls
+from evmesh.store import aside, faults, objects, partners, pulls
 from tests.roaming.calls import (
     DOCUMENTS,
     EMS,
@@ -378,6 +378,24 @@ async def test_the_schedule(node: Node, peers: Peers, clock: Clock) -> None:
     assert [asked.query for asked in peers.asked] == [{}, {"date_from": stamp(-360)}, {}]
     stop.set()
     await running
+
+
+async def test_a_changed_connection_is_pulled_anew(node: Node, peers: Peers) -> None:
+    """A party that joined a platform brings objects that are older than the last pull."""
+    partner = await befriend(node, roles=CPO, modules=["tariffs"])
+    await everything(node, peers, partner, page(*await tariffs(node, "A")))
+    joined = {**partner.roles[0], "party_id": "TWO"}
+    partner.roles = [*partner.roles, joined]
+    await node.store.write(lambda tx: partners.save(tx, partner))
+    older = await say(node, "tariffs", tariff(("SE", "TWO"), "B", at=-9999), "2.2.1")
+    peers.lists[LIST] = [Unreachable("not now")]
+
+    broken = await pull.pull(node, partner, "tariffs", full=False)
+    peers.lists[LIST] = [page(older)]
+    result = await pull.pull(node, partner, "tariffs", full=False)
+
+    assert (broken.complete, result.full, result.created) == (False, True, 1)
+    assert not (await pull.pull(node, partner, "tariffs", full=False)).full
 
 
 async def test_a_partner_that_hangs_delays_no_other(node: Node, peers: Peers) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -115,7 +116,8 @@ async def pull(
     comes to its end.
     """
     former = await node.store.read(lambda tx: pulls.get(tx, partner.id, module))
-    watermark = former.watermark if former is not None else None
+    same = former is not None and former.connection == connection(partner, module)
+    watermark = former.watermark if former is not None and same else None
     result = PullResult(partner.name, module, full or watermark is None)
     run = _Run(node, partner, module, result, await node.store.read(current_change), node.clock())
     query = {}
@@ -135,8 +137,11 @@ async def pull(
 
 
 async def run(node: Node, stop: asyncio.Event, *, chance: Callable[[], float] = random.random) -> None:
-    """Pull from every partner when its time has come, until `stop` is set: at once after a registration, then every
-    `pull_every` seconds give or take a tenth, everything once a day. A partner that is slow delays no other."""
+    """Pull from every partner when its time has come, until `stop` is set.
+
+    That is at once after a registration or when the connection has changed, then every `pull_every` seconds give or
+    take a tenth; everything once a day. A partner that is slow delays no other.
+    """
     under_way: dict[int, asyncio.Task[None]] = {}
     stopping = asyncio.ensure_future(stop.wait())
     spread: _Spread = {}
@@ -184,10 +189,12 @@ def _plan(tx: Tx, node: Node, spread: _Spread, chance: Callable[[], float]) -> _
             since = None if last is None else last.completed_at
             if (partner.id, module) not in spread or spread[partner.id, module][0] != since:
                 spread[partner.id, module] = since, chance()
-            left = (_due(node, partner, last, spread[partner.id, module][1]) - moment).total_seconds()
+            anew = last is not None and last.connection != connection(partner, module)
+            due = _due(node, partner, last, anew, spread[partner.id, module][1])
+            left = (due - moment).total_seconds()
             if left <= 0:
                 full_at = None if last is None else last.full_at
-                wanted.append((module, full_at is None or moment - full_at >= EVERYTHING_EVERY))
+                wanted.append((module, anew or full_at is None or moment - full_at >= EVERYTHING_EVERY))
             else:
                 plan.wait = min(plan.wait, left)
         if wanted:
@@ -195,11 +202,13 @@ def _plan(tx: Tx, node: Node, spread: _Spread, chance: Callable[[], float]) -> _
     return plan
 
 
-def _due(node: Node, partner: Partner, last: pulls.Pull | None, share: float) -> datetime:
+def _due(node: Node, partner: Partner, last: pulls.Pull | None, anew: bool, share: float) -> datetime:
     every = node.settings.pull_every
     if last is None:
         begun = partner.updated_at or partner.created_at or node.clock()
         return begun if node.settings.pull_on_registration else begun + timedelta(seconds=every)
+    if anew and last.outcome == "complete":
+        return last.completed_at
     if last.outcome == "broken":
         every = min(every, AFTER_A_FAILURE)
     return last.completed_at + timedelta(seconds=every * (0.9 + 0.2 * share))
@@ -218,6 +227,13 @@ async def _pull_due(node: Node, partner: Partner, wanted: list[tuple[str, bool]]
 
 class Broken(Exception):
     """The partner answered something that is no page."""
+
+
+def connection(partner: Partner, module: str) -> str:
+    """What a pull depends on: when it changes, what was pulled before may not be all."""
+    parties = sorted({party for role in SENDERS[module] for party in partner.parties(role)})
+    seen = [partner.release, partner.our_party, parties, partner.endpoint(module, "SENDER")]
+    return hashlib.sha256(wire.encode(seen)).hexdigest()[:16]
 
 
 def _addressees(partner: Partner, module: str) -> list[Party | None]:
@@ -337,6 +353,7 @@ class _Run:
             # A stamp from the future would hide what changes until then.
             watermark=min(self.newest, self.begun_at) if result.complete and self.newest is not None else None,
             full=result.complete and result.full,
+            connection=connection(partner, module) if result.complete else None,
             detail=result.detail,
         )
 

@@ -40,10 +40,13 @@ def record(
     connection: str | None = None,
     detail: str | None = None,
 ) -> Pull:
-    """Note a pull that ended; `full` says that it saw everything. Without a `watermark` the former one stays."""
+    """Note a pull that ended; `full` says that it saw everything. Without a `watermark` or a
+    `connection` the former one stays."""
     before = get(tx, partner_id, module)
     if watermark is None and before is not None:
         watermark = before.watermark
+    if connection is None and before is not None:
+        connection = before.connection
     full_at = now(tx) if full else before.full_at if before is not None else None
     pull = Pull(partner_id, module, now(tx), watermark, full_at, connection, outcome, detail)
     replace(tx, pulls, ["partner_id", "module"], msgspec.structs.asdict(pull))
