@@ -4,41 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import evmesh.roaming.cdrs.receiver
-import evmesh.roaming.cdrs.sender
-import evmesh.roaming.commands.receiver
-import evmesh.roaming.commands.sender
-import evmesh.roaming.credentials.server
-import evmesh.roaming.locations.receiver
-import evmesh.roaming.locations.sender
-import evmesh.roaming.sessions.receiver
-import evmesh.roaming.sessions.sender
-import evmesh.roaming.tariffs.receiver
-import evmesh.roaming.tariffs.sender
-import evmesh.roaming.tokens.authorise
-import evmesh.roaming.tokens.receiver
-import evmesh.roaming.tokens.sender
-import evmesh.roaming.versions
 from evmesh.ports import Handler
-from evmesh.roaming import cdrs, commands, credentials, locations, sessions, tariffs, tokens, versions
+from evmesh.roaming import versions
+from evmesh.roaming.cdrs import receiver as cdrs_receiver
+from evmesh.roaming.cdrs import sender as cdrs_sender
+from evmesh.roaming.commands import receiver as commands_receiver
+from evmesh.roaming.commands import sender as commands_sender
+from evmesh.roaming.credentials import server as credentials
+from evmesh.roaming.locations import receiver as locations_receiver
+from evmesh.roaming.locations import sender as locations_sender
 from evmesh.roaming.node import Node
+from evmesh.roaming.sessions import receiver as sessions_receiver
+from evmesh.roaming.sessions import sender as sessions_sender
+from evmesh.roaming.tariffs import receiver as tariffs_receiver
+from evmesh.roaming.tariffs import sender as tariffs_sender
+from evmesh.roaming.tokens import authorise
+from evmesh.roaming.tokens import receiver as tokens_receiver
+from evmesh.roaming.tokens import sender as tokens_sender
 
 SLICES: tuple[Callable[[Node], dict[str, Handler]], ...] = (
     versions.handlers,
-    credentials.server.handlers,
-    locations.sender.handlers,
-    locations.receiver.handlers,
-    tariffs.sender.handlers,
-    tariffs.receiver.handlers,
-    tokens.sender.handlers,
-    tokens.receiver.handlers,
-    tokens.authorise.handlers,
-    sessions.sender.handlers,
-    sessions.receiver.handlers,
-    cdrs.sender.handlers,
-    cdrs.receiver.handlers,
-    commands.sender.handlers,
-    commands.receiver.handlers,
+    credentials.handlers,
+    locations_sender.handlers,
+    locations_receiver.handlers,
+    tariffs_sender.handlers,
+    tariffs_receiver.handlers,
+    tokens_sender.handlers,
+    tokens_receiver.handlers,
+    authorise.handlers,
+    sessions_sender.handlers,
+    sessions_receiver.handlers,
+    cdrs_sender.handlers,
+    cdrs_receiver.handlers,
+    commands_sender.handlers,
+    commands_receiver.handlers,
 )
 
 
