@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evmesh.ocpi.dialect import dialect
-from evmesh.ports import Call, Nonsense, Partner, Reply, Unreachable
+from evmesh.ports import Call, Forbidden, Nonsense, Partner, Reply, Unreachable
 from evmesh.roaming import partners
 from evmesh.roaming.credentials.errors import AlreadyRegistered, HandshakeFailed, NameInUse, PartnershipError
 from evmesh.roaming.node import Node
@@ -202,6 +202,7 @@ FAILURES: dict[str, tuple[str, Reply | Exception]] = {
     "POST in HTML": ("/x/2.3.0/credentials/R", HTML),
     "POST broke off": ("/x/2.3.0/credentials/R", Unreachable("broke off")),
     "POST cannot call back": ("/x/2.3.0/credentials/R", Reply(200, 3001, "no way")),
+    "POST forbidden": ("/x/2.3.0/credentials/R", Forbidden("host.example is private since a moment")),
     "POST when registered": ("/x/2.3.0/credentials/R", Reply(405, 2000)),
     "POST failed": ("/x/2.3.0/credentials/R", Reply(500, 3000)),
     "POST without credentials": ("/x/2.3.0/credentials/R", Reply(200, 1000)),
@@ -314,6 +315,29 @@ async def test_to_be_registered_already_is_said_so(world: World, driver: Node, h
     world.instead = lambda request: Reply(405, 2000) if request.method == "POST" else None
     with pytest.raises(AlreadyRegistered, match="new invitation"):
         await partners.connect(driver, host.versions_url, "token-a")
+
+
+async def test_of_two_that_register_with_each_other_at_once_one_handshake_is_kept(
+    world: World, driver: Node, host: Peer
+) -> None:
+    """While our request is open, the host registers with us, with the invitation that it had from us."""
+    invitation = await partners.invite(driver, "host")
+
+    class Eager(Peer):
+        async def answer(self, request: Request) -> Reply:
+            if request.method == "POST":
+                self.accepted.add("b-of-the-host")
+                url = f"{DRIVER}/ocpi/2.2.1/credentials"
+                reply = await world.ask("POST", url, invitation.token, self.credentials("b-of-the-host"))
+                assert reply.ok
+            return await super().answer(request)
+
+    eager = Eager(host.url, roles=host.roles, accepted=host.accepted).in_world(world)
+    with pytest.raises(HandshakeFailed, match="changed by somebody else at the same time"):
+        await partners.connect(driver, eager.versions_url, "token-a", name="host")
+    partner = await partners.show(driver, "host")
+    assert (partner.status, partner.release) == ("registered", "2.2.1")
+    assert (await driver.calls.call(partner, "tokens.sender.list")).ok
 
 
 async def test_rotation_renews_both_tokens_and_the_old_die(world: World, volt: Node, driver: Node) -> None:

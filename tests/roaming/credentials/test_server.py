@@ -258,6 +258,26 @@ async def test_delete_ends_the_connection_in_both_directions(
     assert await volt.store.read(lambda tx: kept.their_token(tx, partner.id)) is None
 
 
+async def test_whoever_waited_for_an_ended_connection_is_told_that_it_ended(
+    world: World, volt: Node, peer: Peer, invitation: str
+) -> None:
+    token = (await post(world, peer, invitation)).data["token"]
+    replies = await asyncio.gather(*(world.ask("DELETE", credentials_url(), token) for _ in range(4)))
+    assert sorted(reply.http_status for reply in replies) == [200, 401, 401, 401]
+
+
+async def test_who_is_neither_cpo_nor_emsp_speaks_no_release_of_one_party(
+    world: World, store: Store, peer: Peer
+) -> None:
+    nsp = platform(world, store, VOLT, "NSP:SE:VLT")
+    token = (await partners.invite(nsp, "friend")).token
+    peer.release = "2.1.1"
+    assert (await world.ask("GET", credentials_url("2.1.1"), token)).http_status == 404
+    assert (await post(world, peer, token)).status_code == 3002
+    peer.release = "2.2.1"
+    assert (await post(world, peer, token)).status_code == 1000
+
+
 NONSENSE = Nonsense("peer.example does not answer in OCPI")
 CANNOT_CALL_BACK: dict[str, tuple[str, Reply | Exception]] = {
     "unreachable": ("/odd/path/versions", Unreachable("no connection to peer.example")),

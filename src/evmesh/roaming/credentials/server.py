@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from evmesh.ocpi.dialect import Dialect, dialect
 from evmesh.ocpi.status_codes import CannotCallBack, NotAuthorized, UnsupportedVersion
-from evmesh.ports import Answer, Call, Handler, Partner
+from evmesh.ports import Answer, Call, Document, Handler, Partner
 from evmesh.roaming import versions
 from evmesh.roaming.credentials import handshake
 from evmesh.roaming.credentials.handshake import Offer, Theirs
@@ -47,14 +47,14 @@ def handlers(node: Node, on_registered: OnRegistered | None = None) -> dict[str,
     async def exchange(call: Call) -> Answer:
         async with turns[call.partner.id]:
             before, _ = await _bearer(node, call)
-            after, token = await _handshake(node, call, before)
+            after, ours = await _handshake(node, call, before)
         if handshake.seen_anew(before, after):
             log.info("%s is registered on OCPI %s", after.name, after.release)
             if on_registered is not None:
                 task = asyncio.create_task(_tell(on_registered, after))
                 running.add(task)
                 task.add_done_callback(running.discard)
-        return Answer(handshake.our_credentials(node, after, call.dialect, token))
+        return Answer(ours)
 
     async def unregister(call: Call) -> Answer:
         async with turns[call.partner.id]:
@@ -95,14 +95,15 @@ def _bearer_now(tx: Tx, call: Call) -> tuple[Partner, OurToken]:
     return found
 
 
-async def _handshake(node: Node, call: Call, partner: Partner) -> tuple[Partner, str]:
-    """The partner as it is stored now, and its new token."""
+async def _handshake(node: Node, call: Call, partner: Partner) -> tuple[Partner, Document]:
+    """The partner as it is stored now, and our credentials for it with its new token."""
     ours = _ours(node, partner, call.dialect)
     theirs = handshake.read_credentials(call.body, call.dialect, ours)
     known = await node.store.read(partners.all_partners)
     handshake.check_parties(theirs, partner, node, known)
     offer = await _call_back(node, call.dialect, partner, theirs)
     token = node.new_token()
+    answer = handshake.our_credentials(node, handshake.agreed(partner, theirs, offer, ours), call.dialect, token)
 
     def keep(tx: Tx) -> Partner:
         now, _ = _bearer_now(tx, call)
@@ -112,7 +113,7 @@ async def _handshake(node: Node, call: Call, partner: Partner) -> tuple[Partner,
         partners.add_our_token(tx, saved.id, hash_of(token), "C")
         return saved
 
-    return await node.store.write(keep), token
+    return await node.store.write(keep), answer
 
 
 def _ours(node: Node, partner: Partner, spoken: Dialect) -> OurParty | None:
