@@ -4,7 +4,8 @@ What can go wrong with a partner ends in one of two ways. It answered, perhaps w
 or with something that is no OCPI: a `PartnerError`. Nothing else is raised, and no call outlasts its time.
 
     safe (GET)      tried a few times when nobody answers, on 429 and on 5xx, each time with a new X-Request-ID
-    anything else   tried once: it may have arrived. A redirect of it is an answer, not followed.
+    anything else   tried once: it may have arrived. A redirect of it is an answer, not followed. Only a PUT or a DELETE
+                    goes out again, at once, when the connection broke before an answer began.
 
 Every address passes the operator's policy (`addresses`), at each redirect and each Link again. The token goes to the
 partner's own hosts only.
@@ -13,6 +14,7 @@ partner's own hosts only.
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 import time
 import uuid
@@ -43,6 +45,7 @@ TokenFor = Callable[[Partner], Awaitable[str]]
 
 REDIRECTS = 5
 EMPTY_PAGES = 10
+LARGE_BODY = 512 * 1024
 KEEP_ALIVE_SECONDS = 4.0
 """Shorter than the five seconds after which many servers hang up: a request must not meet a closing connection."""
 
@@ -250,7 +253,7 @@ class Client:
 
     async def _hops(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> _Got:
         """One try, redirects of a safe request followed."""
-        sent = dict(headers) | {"X-Request-ID": self._new_id()}
+        sent = dict(headers)
         at = self._addresses.check(url)
         for _ in range(REDIRECTS + 1):
             status, answered, raw, links = await self._send(method, url, sent, body)
@@ -274,7 +277,7 @@ class Client:
         address = URL(url, encoded=url.isascii())
         try:
             async with self._open_session().request(
-                method, address, headers=headers, data=body, allow_redirects=False
+                method, address, headers=headers, data=_payload(body), allow_redirects=False
             ) as response:
                 raw = await self._read(response)
                 return response.status, response.headers, raw, response.headers.getall("Link", [])
@@ -307,8 +310,17 @@ class Client:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_seconds),
                 headers={"Accept": "application/json", "User-Agent": f"evmesh/{__version__}"},
                 cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(self._numbered,),
             )
         return self._session
+
+    async def _numbered(
+        self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Each request that leaves has an id of its own. aiohttp itself sends a PUT, a DELETE or a GET once more when
+        the connection broke before an answer began; these may come twice. [transport_and_format_message_ids]"""
+        request.headers["X-Request-ID"] = self._new_id()
+        return await send(request)
 
 
 class _Walk:
@@ -403,6 +415,11 @@ def _same_place(one: SplitResult, other: SplitResult) -> bool:
     return same_origin(one, other) or (
         one.hostname == other.hostname and other.scheme == "https" and not one.port and not other.port
     )
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A large body is written in pieces, so that everything else goes on meanwhile."""
+    return io.BytesIO(body) if body is not None and len(body) > LARGE_BODY else body
 
 
 def _host(url: str) -> str:
