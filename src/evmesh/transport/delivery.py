@@ -269,9 +269,11 @@ class Courier:
     async def _send(
         self, partner: Partner, push: Push, note: _Note, parties: tuple[Party | None, Party | None]
     ) -> Outcome:
+        method = OPERATIONS[push.operation].method
         attempt = Attempt(
             patch=push.patch,
-            creates=OPERATIONS[push.operation].method == "POST",
+            creates=method == "POST",
+            deletes=method == "DELETE",
             may_have_arrived=note.may_have_arrived,
             refusals=note.refusals,
         )

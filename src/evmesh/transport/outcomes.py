@@ -3,6 +3,7 @@
     what came back                               a PATCH        a POST that creates        a PUT, a DELETE
                                                                 (a CDR)
     HTTP 2xx and OCPI 1xxx                       delivered      delivered                  delivered
+    HTTP 404 to a DELETE                                                                   delivered: it is gone
     refused: 2xxx, HTTP 3xx and 4xx but these:   the whole      again some times, then     again some times, then
                                                  object, now    refused; doubtful when     refused
                                                                 an earlier one may have
@@ -35,10 +36,12 @@ AWAY = frozenset({401, 403, 408, 429, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A try. `creates`: repeating it may make a second one, so an earlier one that `may_have_arrived` matters."""
+    """A try. `creates`: repeating it may make a second one, so an earlier one that `may_have_arrived` matters.
+    `deletes`: what is not there is what was wanted."""
 
     patch: bool = False
     creates: bool = False
+    deletes: bool = False
     may_have_arrived: bool = False
     refusals: int = 0
 
@@ -86,7 +89,7 @@ def after(result: Reply | PartnerError, attempt: Attempt, wait: float | None = N
     """The row of the table. `wait` are the seconds that the answer asked for."""
     if isinstance(result, PartnerError):
         return _after_error(result, wait)
-    if result.ok:
+    if result.ok or (attempt.deletes and result.http_status == 404):
         return Delivered()
     error = said(result)
     status = result.http_status
