@@ -23,13 +23,18 @@ from functools import partial
 import uvicorn
 
 from evmesh.config import Settings
+from evmesh.ocpi.wire import decode
 from evmesh.ports import Partner, PartnerError
 from evmesh.roaming import publish, pull
+from evmesh.roaming.cdrs.periods import energy_of
+from evmesh.roaming.commands import carry_out
 from evmesh.roaming.credentials.tokens import recognise
 from evmesh.roaming.handlers import all_handlers
 from evmesh.roaming.node import Node
 from evmesh.roaming.sessions import meter
-from evmesh.store import partners
+from evmesh.roaming.sessions.reservation import place_of
+from evmesh.stations.simulator import Simulator, evses_of
+from evmesh.store import charges, objects, partners
 from evmesh.store.database import Store
 from evmesh.transport.addresses import Addresses
 from evmesh.transport.auth import Tokens
@@ -45,6 +50,8 @@ Loop = Callable[[asyncio.Event], Awaitable[None]]
 """Something that a running node does again and again until the event is set."""
 
 RESTART_SECONDS = 2.0
+LOOK_SECONDS = 1.0
+"""How soon a simulated station appears at an EVSE that was taken in."""
 
 
 class NoToken(PartnerError):
@@ -133,7 +140,10 @@ async def _assembled(
         "delivering": courier.run,
         "pulling": partial(pull.run, node),
         "telling of charges": partial(meter.run, node),
+        "carrying out commands": partial(carry_out.run, node),
     }
+    if settings.stations.simulate:
+        loops["simulating stations"] = await _simulated(settings, node)
     application = Server(
         all_handlers(node),
         Tokens(partial(recognise, node.store)),
@@ -144,6 +154,40 @@ async def _assembled(
         metrics=metrics,
     )
     return loops, application
+
+
+async def _simulated(settings: Settings, node: Node) -> Loop:
+    """Every EVSE of ours as a simulated station, those that are taken in later too. Charges that went on when the
+    node was stopped go on."""
+    events = meter.Meter(node)
+    simulator = Simulator(events, (), speed=settings.stations.speed)
+    node.stations = simulator
+
+    async def look() -> None:
+        after = 0
+        while some := await node.store.read(partial(objects.listing, kind="locations", after_seq=after, limit=500)):
+            for held in some:
+                simulator.add(evses_of(decode(held.document)))
+            after = some[-1].seq
+
+    async def keep_looking(stop: asyncio.Event) -> None:
+        change = 0
+        while not stop.is_set():
+            change = await node.store.changed(change, LOOK_SECONDS)
+            await look()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+
+    await look()
+    for charge in await meter.running(node):
+        if charge.state == "ACTIVE" and simulator.knows(place_of(charge)):
+            readings = await node.store.read(partial(charges.readings_of, session_id=charge.session_id))
+            simulator.resume(place_of(charge), charge.session_id, charge.token_uid, energy_of(charge, readings))
+
+    async def run(stop: asyncio.Event) -> None:
+        await asyncio.gather(simulator.run(stop), keep_looking(stop))
+
+    return run
 
 
 class _Quiet(uvicorn.Server):

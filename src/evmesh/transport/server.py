@@ -32,6 +32,7 @@ from evmesh.base.clock import Clock, utc_now
 from evmesh.ocpi.dialect import Dialect, dialect, releases_best_first
 from evmesh.ocpi.status_codes import SERVER_ERROR, InvalidParameter, OcpiError, is_success
 from evmesh.ports import Answer, Call, Handler, Partner, Party
+from evmesh.store.secrets import hash_of
 from evmesh.transport.auth import Authenticate, Caller, tokens_in
 from evmesh.transport.envelope import envelope
 from evmesh.transport.limits import Limits
@@ -207,6 +208,7 @@ class Server:
                 query={},
                 url=f"{self._url}{ROOT}{exchange.path}",
                 token_hash=exchange.caller.token.hash,
+                token=_presented(exchange),
                 request_id=exchange.request_id,
                 correlation_id=exchange.correlation_id,
             )
@@ -333,6 +335,13 @@ def _headers_of(error: OcpiError) -> dict[str, str]:
     if isinstance(error, TooLarge):
         return {"Connection": "close"}
     return {}
+
+
+def _presented(exchange: _Exchange) -> str:
+    """The token that the caller said, in clear: GET credentials tells it again."""
+    assert exchange.caller is not None
+    known = exchange.caller.token.hash
+    return next(said for said in tokens_in(exchange.headers.get("authorization")) if hash_of(said) == known)
 
 
 def _without_token(error: Exception, exchange: _Exchange) -> str:
