@@ -33,6 +33,7 @@ from evmesh.roaming.handlers import all_handlers
 from evmesh.roaming.node import Node
 from evmesh.roaming.sessions import meter
 from evmesh.roaming.sessions.reservation import place_of
+from evmesh.stations.controls import Controls
 from evmesh.stations.simulator import Simulator, evses_of
 from evmesh.store import charges, objects, partners
 from evmesh.store.database import Store
@@ -42,7 +43,7 @@ from evmesh.transport.client import Client
 from evmesh.transport.delivery import Courier
 from evmesh.transport.metrics import Metrics
 from evmesh.transport.serve import configuration
-from evmesh.transport.server import Server
+from evmesh.transport.server import Application, Server
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ async def serve(
     metrics = Metrics()
     stop = asyncio.Event()
     async with opened(settings, metrics) as node, AsyncExitStack() as cleanup:
-        loops, application = await _assembled(settings, node, metrics, cleanup)
+        loops, application = await _assembled(settings, node, metrics)
         listener = _listener(host or settings.listen[0], settings.listen[1] if port is None else port)
         cleanup.callback(listener.close)
         server = _Quiet(configuration(application, settings.limits))
@@ -132,9 +133,7 @@ async def serve(
         await asyncio.gather(serving, stopping, *running)
 
 
-async def _assembled(
-    settings: Settings, node: Node, metrics: Metrics, cleanup: AsyncExitStack
-) -> tuple[dict[str, Loop], Server]:
+async def _assembled(settings: Settings, node: Node, metrics: Metrics) -> tuple[dict[str, Loop], Application]:
     courier = Courier(node.store, node.calls, partial(publish.prepare, node), limits=settings.limits, metrics=metrics)
     loops: dict[str, Loop] = {
         "delivering": courier.run,
@@ -142,8 +141,11 @@ async def _assembled(
         "telling of charges": partial(meter.run, node),
         "carrying out commands": partial(carry_out.run, node),
     }
+    simulator = None
     if settings.stations.simulate:
-        loops["simulating stations"] = await _simulated(settings, node)
+        simulator = Simulator(meter.Meter(node), (), speed=settings.stations.speed)
+        node.stations = simulator
+        loops["simulating stations"] = await _simulated(node, simulator)
     application = Server(
         all_handlers(node),
         Tokens(partial(recognise, node.store)),
@@ -153,15 +155,12 @@ async def _assembled(
         heard_from=courier.heard_from,
         metrics=metrics,
     )
-    return loops, application
+    return loops, application if simulator is None else Controls(simulator, settings.secret_key, application)
 
 
-async def _simulated(settings: Settings, node: Node) -> Loop:
+async def _simulated(node: Node, simulator: Simulator) -> Loop:
     """Every EVSE of ours as a simulated station, those that are taken in later too. Charges that went on when the
     node was stopped go on."""
-    events = meter.Meter(node)
-    simulator = Simulator(events, (), speed=settings.stations.speed)
-    node.stations = simulator
 
     async def look() -> None:
         after = 0

@@ -131,6 +131,11 @@ class Simulator:
         """Let time pass until nothing happens any more: all who charge have left."""
         await self._agenda.settle()
 
+    def place(self, location_id: str, evse_uid: str) -> Place | None:
+        """The simulated EVSE of that uid, whoever of us owns it."""
+        wanted = (location_id.casefold(), evse_uid.casefold())
+        return next((s.evse.place for key, s in self._stations.items() if key[2:] == wanted), None)
+
     def knows(self, place: Place) -> bool:
         return _key(place) in self._stations
 
