@@ -152,7 +152,9 @@ def _settings(file: File, folder: Path, path: Path) -> Settings:
         key = b""
     if len(key) != 32:
         raise SettingsError(f"{path}: secret_key must be 32 bytes in URL-safe Base64")
-    limits = Limits() if file.limits.body_bytes is None else Limits(body_bytes=file.limits.body_bytes)
+    limits = replace(Limits(), answer_seconds=file.network.timeout)
+    if file.limits.body_bytes is not None:
+        limits = replace(limits, body_bytes=file.limits.body_bytes)
     return Settings(
         url=url,
         name=file.name,
