@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -304,9 +305,10 @@ async def raw(
         given["Content-Type"] = content_type
     exchange = Exchange(method, url, given, body or b"")
     skipped = () if content_type else ("Content-Type",)
+    content = None if body is None else io.BytesIO(body)
     async with (
         aiohttp.ClientSession(skip_auto_headers=skipped) as session,
-        session.request(method, URL(url, encoded=True), headers=given, data=body, allow_redirects=False) as reply,
+        session.request(method, URL(url, encoded=True), headers=given, data=content, allow_redirects=False) as reply,
     ):
         exchange.status, exchange.answer_headers = reply.status, reply.headers.copy()
         exchange.answer = await reply.read()
