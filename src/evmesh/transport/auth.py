@@ -15,7 +15,7 @@ import binascii
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evmesh.ocpi.operation import Operation
 from evmesh.ports import Partner
@@ -34,10 +34,11 @@ Recognise = Callable[[str, Operation], Awaitable[tuple[Partner, OurToken] | None
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who presented which of our tokens."""
+    """Who presented which of our tokens; `said` is the token itself, which only GET credentials has a use for."""
 
     partner: Partner
     token: OurToken
+    said: str = field(repr=False)
 
 
 Authenticate = Callable[[str | None, Operation], Awaitable[Caller | None]]
@@ -107,7 +108,7 @@ class Tokens:
         for token in tokens_in(header):
             found = await self._recognise(token, operation)
             if found is not None:
-                return Caller(*found)
+                return Caller(*found, token)
         return None
 
     def _remember(self, header: str, caller: Caller) -> None:

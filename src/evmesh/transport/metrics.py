@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -45,7 +45,3 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
-
-    def text(self) -> bytes:
-        """Everything, in the format that Prometheus reads."""
-        return generate_latest(self.registry)

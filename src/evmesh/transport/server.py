@@ -32,7 +32,6 @@ from evmesh.base.clock import Clock, utc_now
 from evmesh.ocpi.dialect import Dialect, dialect, releases_best_first
 from evmesh.ocpi.status_codes import SERVER_ERROR, InvalidParameter, OcpiError, is_success
 from evmesh.ports import Answer, Call, Handler, Partner, Party
-from evmesh.store.secrets import hash_of
 from evmesh.transport.auth import Authenticate, Caller, tokens_in
 from evmesh.transport.envelope import envelope
 from evmesh.transport.limits import Limits
@@ -208,7 +207,7 @@ class Server:
                 query={},
                 url=f"{self._url}{ROOT}{exchange.path}",
                 token_hash=exchange.caller.token.hash,
-                token=_presented(exchange),
+                token=exchange.caller.said,
                 request_id=exchange.request_id,
                 correlation_id=exchange.correlation_id,
             )
@@ -286,7 +285,7 @@ class _Place:
         room = rooms.get(partner_id)
         if room is None:
             room = rooms[partner_id] = _Room(asyncio.Semaphore(limits.partner_requests))
-        if room.waiting >= limits.partner_waiting:
+        if room.places.locked() and room.waiting >= limits.partner_waiting:
             raise TooManyRequests("too many requests at once; come back in a moment")
         self._room = room
 
@@ -335,13 +334,6 @@ def _headers_of(error: OcpiError) -> dict[str, str]:
     if isinstance(error, TooLarge):
         return {"Connection": "close"}
     return {}
-
-
-def _presented(exchange: _Exchange) -> str:
-    """The token that the caller said, in clear: GET credentials tells it again."""
-    assert exchange.caller is not None
-    known = exchange.caller.token.hash
-    return next(said for said in tokens_in(exchange.headers.get("authorization")) if hash_of(said) == known)
 
 
 def _without_token(error: Exception, exchange: _Exchange) -> str:
