@@ -110,6 +110,9 @@ class Peers:
                 raise page
             yield page
 
+    async def permit(self, url: str) -> None:
+        """Every address may be called."""
+
     async def fetch(self, url: str, token: str, *, base64_token: bool) -> Reply:
         raise NotImplementedError
 

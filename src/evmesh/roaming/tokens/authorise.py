@@ -35,7 +35,7 @@ from evmesh.ocpi.status_codes import (
 )
 from evmesh.ocpi.wire import Context
 from evmesh.ports import Answer, Call, Document, Handler, Partner, PartnerError, Party, Place
-from evmesh.roaming import kinds
+from evmesh.roaming import kinds, visibility
 from evmesh.roaming.node import Node
 from evmesh.store import charges, objects, partners, token_limits
 from evmesh.store.objects import Held
@@ -283,17 +283,17 @@ def _references(call: Call) -> Document | None:
 
 
 def _ours(tx: Tx, call: Call, uid: str, token_type: str) -> tuple[Document, Limits | None] | None:
-    """Our token of that name; of several parties' the addressed one's first. 2.1.1 sees one party only."""
+    """Our token of that name that the caller may see; of several parties' the addressed one's first."""
     candidates = []
     for held in objects.find(tx, "tokens", uid):
         token = wire.decode(held.document)
-        if held.partner_id != OURS or not call.dialect.same_id(token["uid"], uid):
+        if held.partner_id != OURS or not visibility.sees(call.partner, held):
+            continue
+        if not call.dialect.same_id(token["uid"], uid):
             continue
         if said_type(call.dialect, token["type"]).casefold() != token_type.casefold():
             continue
         owner = objects.party(token["country_code"], token["party_id"])
-        if call.partner.our_party is not None and owner != objects.party(*call.partner.our_party):
-            continue
         addressed = call.to_party is not None and owner == objects.party(*call.to_party)
         candidates.append((not addressed, held, token))
     if not candidates:
