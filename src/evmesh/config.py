@@ -68,6 +68,13 @@ class StationsTable(msgspec.Struct, forbid_unknown_fields=True):
     speed: float = 1.0
 
 
+class MetricsTable(msgspec.Struct, forbid_unknown_fields=True):
+    """Where Prometheus may read figures: an address and port of this machine, apart from where partners call."""
+
+    host: str = "127.0.0.1"
+    port: int = 9464
+
+
 class File(msgspec.Struct, forbid_unknown_fields=True):
     """The file as it stands."""
 
@@ -80,6 +87,10 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
     roaming: RoamingTable = msgspec.field(default_factory=RoamingTable)
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     stations: StationsTable = msgspec.field(default_factory=StationsTable)
+    metrics: MetricsTable | None = None
+
+
+TABLES = (File, PartyTable, NetworkTable, RoamingTable, LimitsTable, StationsTable, MetricsTable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,7 @@ class Settings:
     roaming: Roaming = field(default_factory=Roaming)
     limits: Limits = field(default_factory=Limits)
     stations: StationsTable = field(default_factory=StationsTable)
+    metrics: MetricsTable | None = None
 
     @property
     def listen(self) -> tuple[str, int]:
@@ -128,8 +140,7 @@ def _convert(table: dict[str, Any], path: Path) -> File:
         message = str(error)
         unknown = re.search(r"unknown field `(\w+)`", message)
         if unknown:
-            known = {name for cls in (File, PartyTable, NetworkTable, RoamingTable, LimitsTable, StationsTable)
-                     for name in cls.__struct_fields__}  # fmt: skip
+            known = {name for cls in TABLES for name in cls.__struct_fields__}
             near = difflib.get_close_matches(unknown[1], known, 1)
             message = f"no setting is called {unknown[1]}" + (f", did you mean {near[0]}?" if near else "")
         raise SettingsError(f"{path}: {message}") from None
@@ -172,6 +183,7 @@ def _settings(file: File, folder: Path, path: Path) -> Settings:
         ),
         limits=limits,
         stations=file.stations,
+        metrics=file.metrics,
     )
 
 
@@ -264,6 +276,14 @@ secret_key = "{key}"
 # command_timeout = 30.0        # how long a station may take to answer a command
 # session_update_every = 60.0   # seconds between two updates of a running session
 # page_limits = {{ locations = 100 }}
+
+# [limits]
+# body_bytes = 8388608          # larger requests are refused
+
+# Figures for Prometheus, at an address of their own.
+# [metrics]
+# host = "127.0.0.1"
+# port = 9464
 
 # Every EVSE of ours as a simulated station; speed 60 lets a minute pass there in one second.
 # [stations]

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import uvicorn
+from prometheus_client import start_http_server
 
 from evmesh.config import Settings
 from evmesh.ocpi.wire import decode
@@ -115,6 +116,9 @@ async def serve(
     stop = asyncio.Event()
     async with opened(settings, metrics) as node, AsyncExitStack() as cleanup:
         loops, application = await _assembled(settings, node, metrics)
+        if settings.metrics is not None:
+            figures, _ = start_http_server(settings.metrics.port, settings.metrics.host, metrics.registry)
+            cleanup.callback(figures.shutdown)
         listener = _listener(host or settings.listen[0], settings.listen[1] if port is None else port)
         cleanup.callback(listener.close)
         server = _Quiet(configuration(application, settings.limits))

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from prometheus_client import generate_latest
 
 from evmesh.ocpi import wire
 from evmesh.ocpi.operation import Operation
@@ -416,7 +417,7 @@ async def test_requests_are_counted_by_operation_and_statuses(platform: Platform
     await platform.get(SENDER)
     await platform.get(f"{SENDER}?limit=-1")
     await platform.get("/ocpi/nonsense")
-    text = platform.metrics.text().decode()
+    text = generate_latest(platform.metrics.registry).decode()
     for line in (
         'evmesh_requests_total{http_status="200",operation="locations.sender.list",status_code="1000"} 1.0',
         'evmesh_requests_total{http_status="200",operation="locations.sender.list",status_code="2001"} 1.0',
