@@ -259,10 +259,10 @@ class Client:
             status, answered, raw, links = await self._send(method, url, sent, body)
             target = answered.get("Location")
             if status not in (301, 302, 303, 307, 308) or target is None:
-                return _Got(reply_of(status, answered, raw), url, next_url(links, url))
+                return _Got(reply_of(status, answered, raw), url, _following(links, url))
             if method != "GET":
                 return _Got(Reply(status, None, f"redirected to {target[:200]}", None, answered), url, None)
-            url = urljoin(url, target)
+            url = _joined(url, target)
             there = self._addresses.check(url)
             if not _same_place(at, there):
                 sent.pop("Authorization", None)
@@ -415,6 +415,21 @@ def _same_place(one: SplitResult, other: SplitResult) -> bool:
     return same_origin(one, other) or (
         one.hostname == other.hostname and other.scheme == "https" and not one.port and not other.port
     )
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as error:
+        raise Nonsense(f"{_host(url)} redirects to an address that is none: {error}") from None
+
+
+def _following(links: list[str], url: str) -> str | None:
+    """Where the next page is. A Link that cannot be read is not the end of the list."""
+    try:
+        return next_url(links, url)
+    except ValueError as error:
+        raise Nonsense(f"{_host(url)} links an address that is none: {error}") from None
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
