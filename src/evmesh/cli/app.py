@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from evmesh import __version__
-from evmesh.cli import command, demo, imports, initialise, listing, partner, pricing, serve, spec, validate
+from evmesh.cli import command, demo, faults, imports, initialise, listing, partner, pricing, serve, spec, validate
 from evmesh.cli.output import Failure
 
 
@@ -62,7 +62,7 @@ def _root(
     context.obj = Where(folder)
 
 
-for family in (initialise, serve, partner, imports, command, listing, validate, spec, pricing, demo):
+for family in (initialise, serve, partner, imports, command, listing, faults, validate, spec, pricing, demo):
     family.add_to(app)
 
 
