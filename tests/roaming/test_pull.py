@@ -453,6 +453,32 @@ async def test_our_own_failure_is_tried_again_and_stops_nothing(node: Node, peer
     await running
 
 
+async def test_the_first_pull_of_a_connection_is_tried_again_soon_and_then_later_and_later(
+    node: Node, peers: Peers, clock: Clock
+) -> None:
+    """The partner may not know yet that it is registered."""
+    partner = await befriend(node, roles=CPO, modules=["tariffs"])
+    begun = clock.moment
+    peers.lists[LIST] = [Unreachable("not yet")]
+    stop = asyncio.Event()
+    running = asyncio.create_task(pull.run(node, stop, chance=lambda: 0.5))
+
+    def tried_at(moment: Any) -> Any:
+        def look(tx: Any) -> bool:
+            last = pulls.get(tx, partner.id, "tariffs")
+            return last is not None and last.completed_at == moment
+
+        return look
+
+    await until(node, tried_at(begun))
+    for seconds in (1, 1, 2, 4, 8):
+        clock.forward(seconds)
+        await befriend(node, f"wakes at {clock.moment}", modules=[])
+        await until(node, tried_at(clock.moment))
+    stop.set()
+    await running
+
+
 async def test_pulling_at_registration_can_be_switched_off(node: Node, peers: Peers) -> None:
     await befriend(node, roles=CPO, modules=["tariffs"])
     node.settings = Roaming(pull_on_registration=False)

@@ -48,6 +48,9 @@ EVER = "2010-01-01T00:00:00Z"
 EVERYTHING_EVERY = timedelta(days=1)
 AFTER_A_FAILURE = 900.0
 """Seconds until the next try when a pull broke off."""
+SOON = 1.0
+"""The same for the first one of a connection; then as long again as it has failed. Whoever invited may know that the
+partner is registered before the partner does, and be refused."""
 
 LONGEST_WAIT = 60.0
 SWARM = 0.5
@@ -211,6 +214,8 @@ def _due(node: Node, partner: Partner, last: pulls.Pull | None, anew: bool, shar
         return last.completed_at
     if last.outcome == "broken":
         every = min(every, AFTER_A_FAILURE)
+        if anew and partner.updated_at is not None:
+            every = min(every, max(SOON, (last.completed_at - partner.updated_at).total_seconds()))
     return last.completed_at + timedelta(seconds=every * (0.9 + 0.2 * share))
 
 
