@@ -211,17 +211,25 @@ async def _ask(
         return Verdict(False, "UNKNOWN", "AUTH_REQUEST")
     if not reply.ok or not isinstance(reply.data, dict):
         return None
-    read = wire.read("AuthorizationInfo", reply.data, spoken, Context(token_party=party))
-    if read.document is None:
+    info = _understood(reply.data, spoken, party)
+    if info is None:
         return None
-    told = read.document.get("token")
+    told = info.get("token")
     if told is not None and not partner.owns((told.get("country_code", ""), told.get("party_id", ""))):
         return Verdict(False, "NOT_ALLOWED", "AUTH_REQUEST")
     card: Document = told or known or {"uid": uid, "type": token_type}
     if told is None and known is None:
         # Where the answer has no token, what was asked for is all that is known of it.
         card |= {"country_code": party[0], "party_id": party[1], "contract_id": uid}
-    return _verdict(read.document, card, place, spoken)
+    return _verdict(info, card, place, spoken)
+
+
+def _understood(data: Document, spoken: Dialect, party: Party) -> Document | None:
+    """The AuthorizationInfo. One whose token cannot be used still says whether the driver may charge."""
+    read = wire.read("AuthorizationInfo", data, spoken, Context(token_party=party))
+    if read.document is None and all(each.pointer.startswith("/token") for each in read.findings if each.fatal):
+        return {name: value for name, value in data.items() if name != "token"}
+    return read.document
 
 
 def _verdict(info: Document, token: Document, place: Place, spoken: Dialect) -> Verdict:
