@@ -183,3 +183,12 @@ def test_the_zone_of_the_country_is_tried() -> None:
     early = tariff(element(component("ENERGY", 1), start_time="07:30"), element(component("ENERGY", "0.5")))
     found = check(charge("20"), [early], "Europe/London")
     assert [habit.code for habit in found.habits] == ["zone_of_country"]
+
+
+def test_a_claim_before_taxes_says_nothing_of_a_price_that_is_known_after_taxes_only() -> None:
+    """Taxes are in the price and no rate is told: there is no figure to hold the claim against."""
+    inside = tariff(element(component("ENERGY", "0.25")), tax_included="YES")
+    found = check(charge("5.00"), [inside], ZONE)
+    assert found.verdict == "cannot_be_priced"
+    assert found.bill.total.gross == 5
+    assert "not_comparable" in {finding.code for finding in found.findings}

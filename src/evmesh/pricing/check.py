@@ -32,7 +32,7 @@ from evmesh.pricing.habits import READINGS, ROUNDINGS, Habit
 from evmesh.pricing.plan import Plan, read_plan
 from evmesh.pricing.policy import STANDARD, PricingPolicy
 from evmesh.pricing.price import price, price_timeline
-from evmesh.pricing.taxes import Amount
+from evmesh.pricing.taxes import UNKNOWN, Amount
 from evmesh.pricing.timeline import Timeline, read_timeline
 from evmesh.pricing.zones import UnknownZone, time_zone, zone_of_country
 
@@ -96,6 +96,10 @@ def check(
         return Check("cannot_be_priced", claim, bill, None, (), tuple(findings))
     ours = -bill.total if cdr.get("credit") else bill.total
     difference = claim.amount - ours
+    if difference == UNKNOWN:
+        text = "the claim names one side of the taxes and only the other one is known: nothing to compare"
+        findings.append(Finding("warning", "not_comparable", "/total_cost", text))
+        return Check("cannot_be_priced", claim, bill, None, (), tuple(findings))
     if _same(ours, claim):
         findings += _parts(cdr, bill)
         return Check("agrees", claim, bill, difference, (), tuple(findings))
