@@ -38,6 +38,7 @@ from evmesh.store.faults import Fault
 from evmesh.store.objects import Held
 from evmesh.store.transaction import Tx, current_change
 from tests.journeys.gate import Exchange, Gate
+from tests.roaming.calls import cdr
 
 T = TypeVar("T")
 Lookup = Callable[..., Document | None]
@@ -156,6 +157,10 @@ class Platform:
             return by_id(objects.listing(tx, kind, partner_id=named(tx, partner).id, limit=10_000))
 
         return await self.read(run)
+
+    async def has(self, kind: str, *ids: str) -> None:
+        """Wait until these are all that partners gave us of a kind."""
+        await self.until(lambda tx: by_id(objects.listing(tx, kind, theirs=True, limit=10_000)).keys() == set(ids))
 
     async def partner(self, name: str) -> Partner:
         return await self.read(lambda tx: named(tx, name))
@@ -279,6 +284,15 @@ def as_heard(kind: str, document: Document, release: str, lookup: Lookup = lambd
 
 def all_heard(kind: str, documents: Mapping[str, Document], release: str) -> dict[str, Document]:
     return {id: as_heard(kind, document, release) for id, document in documents.items()}
+
+
+def charged(id: str, cpo: Platform, emsp: Platform) -> Document:
+    """The CDR of a charge at the first EVSE of the CPO's city, by the eMSP's first card."""
+    document = cdr(cpo.party, id, emsp.party)
+    place = {**document["cdr_location"], "id": "L001", "evse_uid": "E00101", "evse_id": "SE*VLT*E00101"}
+    card = city.tokens(emsp.party, MORNING, count=2)[0]
+    named = {name: card[name] for name in document["cdr_token"]}
+    return {**document, "cdr_location": place, "cdr_token": named}
 
 
 def normal(document: Document) -> Document:

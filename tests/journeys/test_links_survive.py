@@ -23,8 +23,7 @@ from tests.journeys.gate import (
     once,
     refuse,
 )
-from tests.journeys.platforms import Market, Platform, all_heard, before_now
-from tests.roaming.calls import cdr
+from tests.journeys.platforms import Market, Platform, all_heard, before_now, charged
 
 HTML = Instead(200, b"<!DOCTYPE html><title>Welcome</title>", content_type="text/html")
 BAD_GATEWAY = Instead(502, b"<html>bad gateway</html>", content_type="text/html")
@@ -106,7 +105,7 @@ async def test_what_a_partner_does_to_a_push_costs_a_try_and_no_object(market: M
         once(act, lambda asked: asked.asks("DELETE", "/tariffs/")),
     ]
     await volt.set_status("L001", "E00101", "CHARGING")
-    await volt.publish("cdrs", cdr(volt.party, "C1", driver.party))
+    await volt.publish("cdrs", charged("C1", volt, driver))
     await volt.told_everything()
     # Only what a partner was told can be taken back.
     stamp = timestamp(before_now(hours=1))
@@ -134,7 +133,7 @@ async def test_a_cdr_whose_answer_was_lost_and_whose_repetition_is_refused_is_a_
         once(LoseAnswer(), lambda asked: asked.asks("POST", "/cdrs")),
         always(refuse(200, 2001, "we have that one"), lambda asked: asked.asks("POST", "/cdrs")),
     ]
-    await volt.publish("cdrs", cdr(volt.party, "C1", driver.party))
+    await volt.publish("cdrs", charged("C1", volt, driver))
 
     def doubtful(tx: Tx) -> bool:
         return any(count.doubtful for count in deliveries.counts(tx).values())
