@@ -36,7 +36,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -127,6 +127,7 @@ class Courier:
         self._partners: dict[int, Partner] = {}
         self._partners_until = 0.0
         self._faults: set[tuple[str, str]] = set()
+        self._stopping = False
 
     def heard_from(self, partner_id: int) -> None:
         """The partner has called us, so it is there: what waits because it was not is due."""
@@ -136,6 +137,7 @@ class Courier:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop` is set, then finish what is on its way, for a while."""
+        self._stopping = False
         await self._store.write(deliveries.release_leases)
         opened = await self._store.read(faults.open_faults)
         self._faults = {(fault.kind, fault.subject) for fault in opened if fault.kind in FAULTS}
@@ -158,7 +160,7 @@ class Courier:
         if asyncio.get_running_loop().time() >= self._partners_until:
             await self._look_at_partners()
         now = self._clock()
-        busy = self._busy()
+        busy = self._busy(now)
         due_at = await self._store.read(lambda tx: deliveries.next_due(tx, busy))
         room = MOST_AT_ONCE - len(self._running)
         if room <= 0:
@@ -173,7 +175,7 @@ class Courier:
                 self._start(row)
             # Leases of somebody else may have kept us from all of them.
             return 0.0 if rows else 1.0
-        moments = [moment for moment in (due_at, self._patience.next()) if moment is not None]
+        moments = [moment for moment in (due_at, self._patience.next(now)) if moment is not None]
         seconds = min(((moment - now).total_seconds() for moment in moments), default=LOOK_AGAIN_SECONDS)
         idle = any(partner.status != "registered" for partner in self._partners.values())
         return min(max(seconds, 0.0), LOOK_AT_IDLE_SECONDS if idle else LOOK_AGAIN_SECONDS)
@@ -183,12 +185,12 @@ class Courier:
         self._partners = {partner.id: partner for partner in known}
         self._partners_until = asyncio.get_running_loop().time() + PARTNERS_SECONDS
 
-    def _busy(self) -> set[int]:
+    def _busy(self, now: datetime) -> set[int]:
         """Partners that can be told nothing just now: away, not registered, or as busy as they may be."""
         busy = {id for id, partner in self._partners.items() if partner.status != "registered"}
         return (
             busy
-            | self._patience.away()
+            | self._patience.away(now)
             | {id for id, taken in self._places.items() if taken >= self._limits.deliveries}
         )
 
@@ -211,7 +213,12 @@ class Courier:
             woken.cancel()
 
     def _start(self, row: Delivery) -> None:
-        if row.id in self._running:
+        if self._stopping:
+            return
+        before = self._running.get(row.id)
+        if before is not None:
+            # Its failure is written down already, but it has not quite ended.
+            before.add_done_callback(lambda _: self._start(row))
             return
         partner = self._partners.get(row.partner_id)
         self._places[row.partner_id] = self._places.get(row.partner_id, 0) + 1
@@ -226,6 +233,7 @@ class Courier:
 
     async def _finish(self) -> None:
         """Rows whose try is cancelled stay leased; the next start takes them up."""
+        self._stopping = True
         running = list(self._running.values())
         if running:
             _, late = await asyncio.wait(running, timeout=self._limits.closing_seconds)

@@ -63,12 +63,10 @@ class Patience:
         away.until = earlier
         return True
 
-    def away(self) -> set[int]:
-        """Those to be left alone now."""
-        now = self._clock()
+    def away(self, now: datetime) -> set[int]:
+        """Those to be left alone at this moment."""
         return {partner_id for partner_id, away in self._away.items() if away.until > now}
 
-    def next(self) -> datetime | None:
-        """When the next one may be tried again."""
-        now = self._clock()
+    def next(self, now: datetime) -> datetime | None:
+        """When the first of those may be tried again."""
         return min((away.until for away in self._away.values() if away.until > now), default=None)
