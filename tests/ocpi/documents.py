@@ -206,6 +206,8 @@ def _cdr(draw: Draw, rules: Rules, cdr: Document) -> None:
             for dimension in period["dimensions"]:
                 if dimension["type"] in SESSION_ONLY:
                     dimension["type"] = "ENERGY"
+        for tariff in cdr.get("tariffs", ()):
+            tariff |= {"country_code": cdr["country_code"], "party_id": cdr["party_id"]}
     _one_plug(draw, rules, cdr)
 
 
@@ -360,7 +362,7 @@ def lost(rules: Rules, name: str, before: Document, after: Document) -> set[str]
             found |= lost(rules, f.type, one, other)
         elif f.type in rules.objects and len(one) == len(other):
             found |= {place for x, y in zip(one, other, strict=True) for place in lost(rules, f.type, x, y)}
-        elif f.type in rules.enums and not f.many:
+        elif f.type in rules.enums:
             found.add(f"={f.type}")
         else:
             found.add(f"{name}.{field}")
@@ -382,7 +384,10 @@ def context_of(document: Document, *known: tuple[str, Document], role: str = "CP
                 return found
         return None
 
-    owner = (document.get("country_code", OWNER[0]), document.get("party_id", OWNER[1]))
+    owned = next(
+        (part for part in (document, document.get("token")) if isinstance(part, dict) and "party_id" in part), {}
+    )
+    owner = (owned.get("country_code", OWNER[0]), owned.get("party_id", OWNER[1]))
     return Context(owner=owner, token_party=DRIVER, role=role, lookup=lookup)
 
 

@@ -13,13 +13,17 @@
 | a timestamp with an offset, too long,   |                            |                                        |
 | a leap second                           | error timestamp_form       | the same moment in UTC                 |
 | a text or id too long, not ASCII        | error too_long, not_ascii  | as it is                               |
+| 52.1, 8:00, en-GB                       | error form                 | 52.10000, 08:00, en                    |
 | an enum value in the wrong case         | error wrong_case           | the value                              |
 | a value unknown to an open enum         | warning unknown_value      | as it is                               |
 | the same, closed enum, optional place   | error unknown_value        | left out                               |
-| a decorative object that is broken      | its findings, not fatal    | left out                               |
+| a decorative thing that is broken       | its findings, not fatal    | left out                               |
 | an unknown field                        | warning unknown_field      | as it is                               |
 
-Everything else wrong with a required field makes the object unusable (`fatal`).
+Everything else wrong with a required field makes the object unusable (`fatal`), and so does every condition of a
+price that cannot be read: without it the price would be another.
+
+What is about to be sent is judged harder (`sending`): of a decorative thing nothing stays that breaks a rule.
 """
 
 from __future__ import annotations
@@ -31,6 +35,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from msgspec.structs import replace
+
 from evmesh.base.findings import Finding, Severity, pointer
 from evmesh.ocpi.constraints import CONSTRAINTS
 from evmesh.ocpi.schema import ABSOLUTE_URL, DATETIME, LARGEST, EnumRule, FieldRule, ObjectRule, Rules
@@ -40,29 +46,66 @@ Document = dict[str, Any]
 
 DECORATIVE = frozenset(
     {"Image", "BusinessDetails", "DisplayText", "EnergyMix", "EnergySource", "EnvironmentalImpact",
-     "AdditionalGeoLocation", "EVSEParking", "Parking", "EnergyContract"}
+     "AdditionalGeoLocation", "EVSEParking", "Parking", "EnergyContract", "StatusSchedule"}
 )  # fmt: skip
 """Objects without which the rest means the same."""
+
+ORNAMENTS = frozenset(
+    {"BusinessDetails.website", "BusinessDetails.logo", "Image.thumbnail", "Image.width", "Image.height",
+     "Connector.terms_and_conditions", "EVSE.evse_id", "EVSE.coordinates", "EVSE.floor_level",
+     "EVSE.physical_reference", "Location.opening_times", "Location.help_phone", "Tariff.tariff_alt_url",
+     "Token.language"}
+)  # fmt: skip
+"""Optional fields of which the same holds."""
+
+SHORTENED = frozenset({"CdrDimension", "ChargingPeriod"})
+"""Objects that what we send can do without where the release has no words for them."""
+
+BINDING = frozenset({"TariffRestrictions", "PriceComponent"})
+"""Objects whose every field changes what a charge costs."""
+
+REPAIRED = frozenset(
+    {"timestamp_form", "number_as_text", "decimal_as_integer", "text_as_number", "boolean_as_text", "wrong_case",
+     "not_a_list", "form"}
+)  # fmt: skip
+"""Errors that the repaired document no longer has."""
+
+MOST_HINTS = 100
+"""Guessing what an unknown name was meant to be takes time; nobody reads more guesses."""
 
 MISSING: Any = object()
 
 
 def examine(
-    rules: Rules, name: str, document: Any, *, partial: bool = False, takes_unknown: bool = False
+    rules: Rules,
+    name: str,
+    document: Any,
+    *,
+    partial: bool = False,
+    takes_unknown: bool = False,
+    sending: bool = False,
 ) -> tuple[list[Finding], Any]:
     """All findings, and the document as it can be read (MISSING when it is no object at all).
 
     With `partial` the top level may lack required fields, as in a PATCH.
     """
-    walk = _Walk(rules, takes_unknown)
+    walk = _Walk(rules, takes_unknown, sending)
     repaired = walk.object(rules.objects[name], document, (), partial)
     return walk.findings, repaired
+
+
+def fits(rules: Rules, rule: FieldRule, value: Any) -> bool:
+    """Whether one value keeps the rule of a field; nothing is repaired."""
+    walk = _Walk(rules, takes_unknown=True, sending=False)
+    walk.field(rule, value, ())
+    return not any(finding.severity == "error" for finding in walk.findings)
 
 
 @dataclass(slots=True)
 class _Walk:
     rules: Rules
     takes_unknown: bool
+    sending: bool
     findings: list[Finding] = field(default_factory=list)
 
     def say(self, severity: Severity, code: str, path: tuple[Any, ...], message: str, fatal: bool = False) -> None:
@@ -73,13 +116,21 @@ class _Walk:
             self.say("error", "not_an_object", path, f"{rule.name} expected, got {_named(value)}", True)
             return MISSING
         repaired: Document = {}
+        loose = {part for group in rule.one_of for part in group}
         for name, item in value.items():
             if name not in rule.fields:
                 self.unknown_field(rule, name, path)
                 repaired[name] = item
                 continue
+            if item is None and name in loose:
+                continue
+            before = len(self.findings)
             kept = self.field(rule.fields[name], item, (*path, name))
-            if kept is not MISSING:
+            if rule.name in BINDING:
+                self.bind(before)
+            if f"{rule.name}.{name}" in ORNAMENTS and self.broken(before):
+                self.leave_out(before, (*path, name), name)
+            elif kept is not MISSING:
                 repaired[name] = kept
         if not partial:
             self.required(rule, value, path)
@@ -89,8 +140,31 @@ class _Walk:
                     self.say(constraint.severity, code, (*path, *place), message)
         return repaired
 
+    def broken(self, before: int) -> bool:
+        """Whether what was found since then makes a thing unusable, or unfit to be sent."""
+        return any(
+            f.fatal or (self.sending and f.severity == "error" and f.code not in REPAIRED)
+            for f in self.findings[before:]
+        )
+
+    def bind(self, before: int) -> None:
+        """What was found since then and not repaired is fatal."""
+        self.findings[before:] = [
+            replace(f, fatal=True) if f.severity == "error" and f.code not in REPAIRED else f
+            for f in self.findings[before:]
+        ]
+
+    def leave_out(self, before: int, path: tuple[Any, ...], what: str) -> None:
+        self.findings[before:] = [
+            Finding("warning" if self.sending else f.severity, f.code, f.pointer, f.message)
+            for f in self.findings[before:]
+        ]
+        self.say("warning", "left_out", path, f"a broken {what} is left out")
+
     def unknown_field(self, rule: ObjectRule, name: str, path: tuple[Any, ...]) -> None:
-        near = difflib.get_close_matches(name.strip(), list(rule.fields), 1, 0.8)
+        near = []
+        if len(self.findings) < MOST_HINTS:
+            near = difflib.get_close_matches(name.strip(), list(rule.fields), 1, 0.8)
         hint = f", did you mean {near[0]}?" if near else ""
         severity: Severity = "info" if self.takes_unknown and not near else "warning"
         self.say(severity, "unknown_field", (*path, name), f"{rule.name} has no field {name}{hint}")
@@ -114,20 +188,20 @@ class _Walk:
             value = [value]
         elif rule.cardinality == "+" and not value:
             self.say("error", "empty_list", path, "at least one item is required")
-        kept = [self.value(rule, item, (*path, index), False) for index, item in enumerate(value)]
-        return [item for item in kept if item is not MISSING]
+        read = [self.value(rule, item, (*path, index), False) for index, item in enumerate(value)]
+        kept = [item for item in read if item is not MISSING]
+        if rule.cardinality == "+" and value and not kept:
+            self.say("error", "empty_list", path, "at least one item is required, and none can be used", True)
+        return kept
 
     def value(self, rule: FieldRule, value: Any, path: tuple[Any, ...], required: bool) -> Any:
         """One value, repaired; MISSING when it is to be left out."""
         if rule.type in self.rules.objects:
             before = len(self.findings)
             kept = self.object(self.rules.objects[rule.type], value, path)
-            broken = any(finding.fatal for finding in self.findings[before:])
-            if broken and not required and rule.type in DECORATIVE:
-                self.findings[before:] = [
-                    Finding(f.severity, f.code, f.pointer, f.message) for f in self.findings[before:]
-                ]
-                self.say("warning", "left_out", path, f"a broken {rule.type} is left out")
+            spare = rule.type in DECORATIVE or (self.sending and rule.type in SHORTENED)
+            if spare and not required and self.broken(before):
+                self.leave_out(before, path, rule.type)
                 return MISSING
             return kept
         if rule.type in self.rules.enums:
@@ -142,7 +216,7 @@ class _Walk:
             return MISSING
         if value in enum.values:
             return value
-        if value in enum.tolerated:
+        if value in enum.tolerated and (enum.sayable(value) or not self.sending):
             self.say("warning", "unknown_value", path, f"{value!r} is not in {enum.name}, though texts use it")
             return value
         for known in enum.values:
@@ -182,6 +256,10 @@ class _Walk:
         if not isinstance(value, str):
             self.say("error", "wrong_type", path, f"a string expected, got {_named(value)}", required)
             return MISSING
+        shaped = _shaped(rule, value)
+        if shaped != value:
+            self.say("error", "form", path, f"{value[:40]!r} is written {shaped}")
+            value = shaped
         if rule.max_length is not None and len(value) > rule.max_length:
             self.say("error", "too_long", path, f"{len(value)} characters, at most {rule.max_length} are allowed")
         if rule.min_length is not None and len(value) < rule.min_length:
@@ -257,6 +335,30 @@ class _Walk:
 
     def _any(self, rule: FieldRule, value: Any, path: tuple[Any, ...], required: bool) -> Any:
         return value
+
+
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::00)?")
+
+
+def _shaped(rule: FieldRule, value: str) -> str:
+    """The text in the form that its field wants, where it says the same in another; else as it is."""
+    if rule.name == "language" and rule.max_length == 2 and value[2:3] in ("-", "_"):
+        return value[:2].lower()
+    if rule.pattern is None or len(value) > 40 or re.fullmatch(rule.pattern, value):
+        return value
+    if rule.name in ("latitude", "longitude"):
+        try:
+            degrees = Decimal(value.strip())
+        except InvalidOperation:
+            return value
+        forms = [f"{degrees:.{decimals}f}" for decimals in (5, 6, 7) if degrees.is_finite() and abs(degrees) <= 180]
+        fitting = [form for form in forms if re.fullmatch(rule.pattern, form)]
+        return next((form for form in fitting if Decimal(form) == degrees), fitting[-1] if fitting else value)
+    time = _TIME.fullmatch(value)
+    if time is None:
+        return value
+    hour = "00" if time[1] == "24" and rule.name == "end_time" else f"{time[1]:0>2}"
+    return f"{hour}:{time[2]}"
 
 
 def _named(value: Any) -> str:

@@ -43,8 +43,11 @@ CHAPTERS = (
     "invoice_reconciliation",
 )
 
-TOLERATED = {"Role": ("HUB", "PTP"), "CdrDimensionType": ("FLAT",)}
-"""Values that texts use although the newest closed enum lacks them: read with a warning."""
+TOLERATED = {"Role": ("PTP",)}
+"""Values that texts use although the closed enum lacks them: read with a warning, and written."""
+
+READ_ONLY = {"Role": ("HUB",), "CdrDimensionType": ("FLAT",)}
+"""Values that closed enums lost on the way: read with a warning, and not written where they are unknown."""
 
 SESSION_ONLY = ("CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "POWER", "STATE_OF_CHARGE")
 """Dimensions that a Session may carry and a CDR may not. [mod_cdrs_cdrdimensiontype_enum]"""
@@ -100,7 +103,11 @@ class EnumRule:
 
     @property
     def tolerated(self) -> tuple[str, ...]:
-        return () if self.open else TOLERATED.get(self.name, ())
+        """Values that are read although they do not belong here."""
+        return () if self.open else TOLERATED.get(self.name, ()) + READ_ONLY.get(self.name, ())
+
+    def sayable(self, value: str) -> bool:
+        return self.open or value in self.values or value in TOLERATED.get(self.name, ())
 
 
 @dataclass(slots=True)
@@ -202,48 +209,51 @@ class Checkers:
     check, its result is thrown away, and a float refuses what a Decimal field would take (a string, a 1e999).
     """
 
-    def __init__(self, rules: Rules) -> None:
-        self.rules = rules
+    def __init__(self, rules: Rules, takes_unknown_fields: bool) -> None:
+        self.rules, self.takes_unknown_fields = rules, takes_unknown_fields
         self._types: dict[tuple[str, bool, bool], Any] = {}
         self._decoders: dict[tuple[str, bool, bool], msgspec.json.Decoder[Any]] = {}
 
-    def decoder(self, name: str, *, plain: bool, strict: bool) -> msgspec.json.Decoder[Any]:
+    def decoder(self, name: str, *, plain: bool, sending: bool) -> msgspec.json.Decoder[Any]:
         """`plain`: the text is ASCII without escapes, so that no string needs its characters looked at.
-        `strict`: fields that the release does not know are refused too (what we are about to send)."""
-        key = (name, plain, strict)
+        `sending`: what a reader tolerates is refused: values of other releases, and unknown fields where the release
+        has no rule that they must be taken."""
+        key = (name, plain, sending)
         found = self._decoders.get(key)
         if found is None:
-            found = self._decoders[key] = msgspec.json.Decoder(self._object(name, plain, strict))
+            found = self._decoders[key] = msgspec.json.Decoder(self._object(name, plain, sending))
         return found
 
-    def _object(self, name: str, plain: bool, strict: bool) -> Any:
-        key = (name, plain, strict)
+    def _object(self, name: str, plain: bool, sending: bool) -> Any:
+        key = (name, plain, sending)
         if key not in self._types:
             rule = self.rules.objects[name]
             loose = {part for group in rule.one_of for part in group}
             fields: list[Any] = []
             for f in rule.fields.values():
-                of = self._field(f, plain, strict)
+                of = self._field(f, plain, sending)
                 if f.required and f.name not in loose:
                     fields.append((f.name, of))
                 else:
                     fields.append((f.name, of | None, None))
-            self._types[key] = msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=strict, gc=False)
+            closed = sending and not self.takes_unknown_fields
+            self._types[key] = msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=closed, gc=False)
         return self._types[key]
 
-    def _field(self, rule: FieldRule, plain: bool, strict: bool) -> Any:
-        inner: Any = self._scalar(rule, plain, strict)
+    def _field(self, rule: FieldRule, plain: bool, sending: bool) -> Any:
+        inner: Any = self._scalar(rule, plain, sending)
         if rule.cardinality == "+":
             return Annotated[list[inner], msgspec.Meta(min_length=1)]
         return list[inner] if rule.cardinality == "*" else inner
 
-    def _scalar(self, rule: FieldRule, plain: bool, strict: bool) -> Any:
+    def _scalar(self, rule: FieldRule, plain: bool, sending: bool) -> Any:
         kind = rule.type
         if kind in self.rules.objects:
-            return self._object(kind, plain, strict)
+            return self._object(kind, plain, sending)
         if kind in self.rules.enums:
             enum = self.rules.enums[kind]
-            return str if enum.open else typing.Literal[tuple(sorted((*enum.values, *enum.tolerated)))]
+            known = [value for value in {*enum.values, *enum.tolerated} if not sending or enum.sayable(value)]
+            return str if enum.open else typing.Literal[tuple(sorted(known))]
         if kind == "int":
             most = LARGEST if rule.max_digits is None else 10**rule.max_digits - 1
             return Annotated[int, msgspec.Meta(ge=-most, le=most)]

@@ -11,8 +11,7 @@ Numbers are exact both ways: what stands in the text is what is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,11 +19,11 @@ from typing import Any
 import msgspec
 
 from evmesh.base.findings import Finding, pointer
-from evmesh.ocpi.check import MISSING, examine
+from evmesh.ocpi.check import MISSING, REPAIRED, examine
 from evmesh.ocpi.constraints import CONSTRAINTS
 from evmesh.ocpi.dialect import Dialect
 from evmesh.ocpi.releases import RELEASES, Context, NeedsObject, Release, Unsayable
-from evmesh.ocpi.schema import ObjectRule, Rules
+from evmesh.ocpi.schema import FieldRule, ObjectRule, Rules
 from evmesh.ocpi.status_codes import NotJson
 from evmesh.ocpi.types import parse_timestamp
 
@@ -105,12 +104,12 @@ class Written:
 def read(name: str, body: bytes | Document, dialect: Dialect, context: Context | None = None) -> Read:
     """The object that the body holds, in the newest words. Raises NotJson only."""
     release = dialect.release
-    context = context or Context()
-    if isinstance(body, bytes):
-        raw, document = body, decode(body)
-    else:
-        raw, document = encode(body), body
+    context = _fresh(context)
     findings: list[Finding] = []
+    try:
+        raw, document = (body, decode(body)) if isinstance(body, bytes) else (encode(body), body)
+    except RecursionError:
+        raise NotJson("the body is nested too deeply") from None
     usable = document
     if not keeps_rules(release, name, raw, document):
         findings, usable = examine(
@@ -120,20 +119,28 @@ def read(name: str, body: bytes | Document, dialect: Dialect, context: Context |
             return Read(None, document, findings)
     try:
         lifted = release.lift(name, usable, context)
-    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+    except (*ODD_SHAPES, Unsayable) as error:
         # A shape that passed as harmless and yet cannot be lifted is the partner's document, not our failure.
         findings.append(Finding("error", "cannot_be_lifted", "", f"{name} cannot be understood: {error}", True))
         return Read(None, document, findings)
     return Read(lifted, document, findings + context.findings)
 
 
-def keeps_rules(release: Release, name: str, raw: bytes, document: Any, *, strict: bool = False) -> bool:
+ODD_SHAPES = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, IndexError)
+
+
+def _fresh(context: Context | None) -> Context:
+    """What the caller knows, with no trace of another translation."""
+    return Context() if context is None else replace(context, findings=[], path=[])
+
+
+def keeps_rules(release: Release, name: str, raw: bytes, document: Any, *, sending: bool = False) -> bool:
     """Whether the document keeps every rule of the release: types, limits, cardinalities, enums, constraints."""
     try:
         if b"\\" in raw:
             raw = encode(document)  # an escape may hide what the searches below look for
         plain = raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
-        release.checkers.decoder(release.name_of(name), plain=plain, strict=strict).decode(raw)
+        release.checkers.decoder(release.name_of(name), plain=plain, sending=sending).decode(raw)
     except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
         return False
     if _UNUSUAL_TIMESTAMP.search(raw) is not None:
@@ -189,17 +196,20 @@ def write(name: str, document: Document, dialect: Dialect, context: Context | No
     NeedsObject when another object must be there first.
     """
     release = dialect.release
-    context = context or Context()
-    said = release.say(name, document, context)
-    raw = encode(said)
-    strict = not release.takes_unknown_fields
-    findings = context.findings
-    if not keeps_rules(release, name, raw, said, strict=strict):
-        said = _mend(release, name, said, findings)
+    context = _fresh(context)
+    try:
+        said = release.say(name, document, context)
         raw = encode(said)
+        if not keeps_rules(release, name, raw, said, sending=True):
+            said = _mend(release, name, said, context.findings)
+            raw = encode(said)
+    except RecursionError:
+        raise Unsayable(f"this {name} is nested too deeply") from None
+    except ODD_SHAPES as error:
+        raise Unsayable(f"this {name} is not one that can be written: {error}") from error
     if release.ascii_strings and not raw.isascii():
-        findings.append(Finding("info", "not_ascii", "", "texts beyond ASCII go out as UTF-8"))
-    return Written(said, raw, findings, _sayable_from(name, document, release))
+        context.findings.append(Finding("info", "not_ascii", "", "texts beyond ASCII go out as UTF-8"))
+    return Written(said, raw, context.findings, _sayable_from(name, document, release))
 
 
 def _sayable_from(name: str, document: Document, release: Release) -> datetime | None:
@@ -211,21 +221,22 @@ def _sayable_from(name: str, document: Document, release: Release) -> datetime |
 
 def _mend(release: Release, name: str, said: Document, findings: list[Finding]) -> Document:
     """What breaks a rule of the release, cut or left out where that is harmless; Unsayable otherwise."""
-    rule_name = release.name_of(name)
-    mended = _prune(release.rules, release.rules.objects[rule_name], said, (), findings, release.takes_unknown_fields)
-    left, repaired = examine(release.rules, rule_name, mended, takes_unknown=release.takes_unknown_fields)
-    harmful = [f for f in left if f.severity == "error" and f.code not in HARMLESS_TO_SEND]
-    findings.extend(f for f in left if f.severity != "error" or f.code in HARMLESS_TO_SEND)
+    rules, rule_name, keeps_unknown = release.rules, release.name_of(name), release.takes_unknown_fields
+    mended = _prune(rules, rules.objects[rule_name], said, (), findings, keeps_unknown)
+    left, repaired = examine(rules, rule_name, mended, takes_unknown=keeps_unknown, sending=True)
+    harmful = [f for f in left if f.severity == "error" and f.code not in REPAIRED]
     if harmful:
         raise Unsayable("; ".join(f"{f.pointer or '/'}: {f.message}" for f in harmful)[:500])
+    findings.extend(left)
     assert isinstance(repaired, dict)
     return repaired
 
 
-HARMLESS_TO_SEND = frozenset(
-    {"timestamp_form", "number_as_text", "decimal_as_integer", "text_as_number", "boolean_as_text", "wrong_case"}
-)
-"""Errors that the repaired document no longer has."""
+PROSE = frozenset(
+    {"name", "text", "address", "city", "state", "postal_code", "physical_reference", "floor_level", "remark", "issuer",
+     "supplier_name", "energy_product_name"}
+)  # fmt: skip
+"""Fields for people's eyes: cut, they still say most of it. An id or a signature that was cut says something else."""
 
 
 def _prune(
@@ -236,39 +247,28 @@ def _prune(
     findings: list[Finding],
     keeps_unknown: bool,
 ) -> Any:
+    """Without the fields that the release does not know, and with prose at most as long as it allows."""
     if not isinstance(value, dict):
         return value
+
+    def fit(f: FieldRule, item: Any, at: tuple[Any, ...]) -> Any:
+        if f.type in rules.objects:
+            return _prune(rules, rules.objects[f.type], item, at, findings, keeps_unknown)
+        too_long = isinstance(item, str) and f.max_length is not None and len(item) > f.max_length
+        if too_long and f.name in PROSE and rule.name != "PublishTokenType":
+            findings.append(Finding("warning", "cut", pointer(*at), f"cut to {f.max_length} characters"))
+            return item[: f.max_length].rstrip()
+        return item
+
     kept: Document = {}
     for name, item in value.items():
-        f = rule.fields.get(name)
-        at = (*path, name)
-        if f is None:
-            if keeps_unknown:
-                kept[name] = item
-            else:
-                findings.append(Finding("info", "lost", pointer(*at), f"{rule.name} has no field {name} there"))
-            continue
-        shape: Callable[[Any, tuple[Any, ...]], Any]
-        if f.type in rules.objects:
-            child = rules.objects[f.type]
-
-            def shape(x: Any, where: tuple[Any, ...], child: ObjectRule = child) -> Any:
-                return _prune(rules, child, x, where, findings, keeps_unknown)
-        elif f.type == "string" and f.max_length is not None and f.pattern is None:
-            most = f.max_length
-
-            def shape(x: Any, where: tuple[Any, ...], most: int = most) -> Any:
-                if isinstance(x, str) and len(x) > most:
-                    findings.append(Finding("warning", "cut", pointer(*where), f"cut to {most} characters"))
-                    return x[:most].rstrip()
-                return x
+        f, at = rule.fields.get(name), (*path, name)
+        if f is None and keeps_unknown:
+            kept[name] = item
+        elif f is None:
+            findings.append(Finding("info", "lost", pointer(*at), f"{rule.name} has no field {name} there"))
+        elif isinstance(item, list):
+            kept[name] = [fit(f, x, (*at, index)) for index, x in enumerate(item)]
         else:
-
-            def shape(x: Any, where: tuple[Any, ...]) -> Any:
-                return x
-
-        if isinstance(item, list):
-            kept[name] = [shape(x, (*at, index)) for index, x in enumerate(item)]
-        else:
-            kept[name] = shape(item, at)
+            kept[name] = fit(f, item, at)
     return kept

@@ -43,7 +43,7 @@ class Release:
 
     @cached_property
     def checkers(self) -> Checkers:
-        return Checkers(self.rules)
+        return Checkers(self.rules, self.takes_unknown_fields)
 
     def name_of(self, name: str) -> str:
         """What the object is called in this release."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evmesh.base.findings import Finding, Severity, pointer
+from evmesh.ocpi.check import fits
 from evmesh.ocpi.schema import EnumRule, FieldRule, Rules
 
 Document = dict[str, Any]
@@ -119,8 +120,13 @@ def added_objects(*names: str) -> Change:
     return Change(edit)
 
 
-def values_added(enum: str, *values: str, instead: Mapping[str, str] | None = None) -> Change:
-    """Enum values that the newer release brought, and what to say instead where something true can be said."""
+def values_added(
+    enum: str, *values: str, instead: Mapping[str, str] | None = None, losses: tuple[str, ...] = ()
+) -> Change:
+    """Enum values that the newer release brought, and what to say instead where something true can be said.
+
+    `losses` names the lists that lose items which cannot be without such a value.
+    """
 
     def edit(rules: Rules) -> None:
         rule = rules.enums[enum]
@@ -129,7 +135,7 @@ def values_added(enum: str, *values: str, instead: Mapping[str, str] | None = No
             raise KeyError(f"{enum} has no {missing}")
         rules.enums[enum] = replace(rule, values=tuple(v for v in rule.values if v not in values))
 
-    return Change(edit, losses=(f"={enum}",), instead={enum: instead or {}})
+    return Change(edit, losses=(f"={enum}", *losses), instead={enum: instead or {}})
 
 
 def values_ended(enum: str, *values: str) -> Change:
@@ -208,10 +214,14 @@ class _Values:
 
 @dataclass(slots=True)
 class _Plan:
+    """What differs in one object. `later` are the fields that only the newer side has, `ended` those of the older."""
+
     children: list[_Child] = field(default_factory=list)
     values: list[_Values] = field(default_factory=list)
     ups: list[Turn] = field(default_factory=list)
     downs: list[Turn] = field(default_factory=list)
+    later: dict[str, FieldRule] = field(default_factory=dict)
+    ended: dict[str, FieldRule] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.children or self.values or self.ups or self.downs)
@@ -241,6 +251,10 @@ class Step:
                     plan.ups += [change.up] if change.up else []
                     plan.downs += [change.down] if change.down else []
             rule = self.older.objects.get(self.said_as.get(name, name))
+            after_rule = self.newer.objects.get(name)
+            if plan and rule is not None and after_rule is not None:
+                plan.later = {k: f for k, f in after_rule.fields.items() if k not in rule.fields}
+                plan.ended = {k: f for k, f in rule.fields.items() if k not in after_rule.fields}
             for f in rule.fields.values() if rule else ():
                 if f.type in self.older.objects and self._plan(f.type):
                     plan.children.append(_Child(f.name, f.type, f.many, f.required))
@@ -257,6 +271,7 @@ class Step:
         if not plan:
             return document
         lifted = dict(document)
+        _only_fitting(self.newer, plan.later, lifted, context)
         for child in plan.children:
             value = lifted.get(child.field)
             if value is None:
@@ -280,6 +295,7 @@ class Step:
         if not plan:
             return document
         said = dict(document)
+        _only_fitting(self.older, plan.ended, said, context)
         for turn in plan.downs:
             turn(said, context)
         for child in plan.children:
@@ -345,3 +361,12 @@ class Step:
             else:
                 context.note("left_out", f"{values.enum.name} has no {value} then", values.field)
                 del said[values.field]
+
+
+def _only_fitting(rules: Rules, other_side: Mapping[str, FieldRule], document: Document, context: Context) -> None:
+    """A field that is unknown where the document comes from and known where it goes is taken for what its name says
+    there, if it can be; nobody has checked it yet."""
+    for name, rule in other_side.items():
+        if name in document and not fits(rules, rule, document[name]):
+            del document[name]
+            context.note("left_out", f"an unknown field of this name, and not what {name} is in another release", name)

@@ -51,8 +51,9 @@ def _owner_up(document: Document, context: Context) -> None:
 
 
 def _owner_down(document: Document, context: Context) -> None:
-    document.pop("country_code", None)
-    document.pop("party_id", None)
+    owner = document.pop("country_code", None), document.pop("party_id", None)
+    if context.owner is None and None not in owner:
+        context.owner = owner
 
 
 def _owned(of: str) -> Change:
@@ -79,7 +80,9 @@ def _location_rules(rules: Rules) -> None:
 
 def _location_up(location: Document, context: Context) -> None:
     kind = location.pop("type", None)
-    if kind is not None and kind not in ("OTHER", "UNKNOWN"):
+    if kind == "OTHER":
+        context.note("lost", "a Location of type OTHER is read as one of no known parking_type", "type")
+    elif kind is not None and kind != "UNKNOWN":
         location["parking_type"] = kind
     location.setdefault("publish", True)
     if location.get("postal_code") == "":
@@ -273,28 +276,53 @@ def _session_down(session: Document, context: Context) -> None:
     _token_ref_down(session, context)
     _net_down(session, context, "total_cost")
     place = [session.pop(name, None) for name in ("location_id", "evse_uid", "connector_id")]
-    owner = (session.get("country_code", ""), session.get("party_id", ""))
-    location = context.find("Location", *owner, place[0] or "")
-    if location is None:
-        raise NeedsObject("Location", *owner, place[0] or "")
-    session["location"] = _reduced(location, place[1], place[2])
+    location = _location_of(session, place[0], context)
+    session["location"] = _reduced(location, place[1], place[2], context)
     context.embedding = True
     if session.pop("authorization_reference", None) is not None:
         context.note("lost", "2.1.1 carries no authorization_reference", "authorization_reference")
 
 
-def _reduced(location: Document, evse_uid: str | None, connector_id: str | None) -> Document:
+def _location_of(document: Document, location_id: str | None, context: Context) -> Document:
+    if location_id is None:
+        raise Unsayable("2.1.1 wants the Location, and none is named")
+    owner = (document.get("country_code", ""), document.get("party_id", ""))
+    location = context.find("Location", *owner, location_id)
+    if location is None:
+        raise NeedsObject("Location", *owner, location_id)
+    return location
+
+
+def _reduced(location: Document, evse_uid: str | None, connector_id: str | None, context: Context) -> Document:
+    """The Location with the EVSE and the connector in use alone."""
     evses = []
     for evse in location.get("evses") or []:
-        if evse_uid is not None and evse.get("uid", "").casefold() == evse_uid.casefold():
-            connectors = [
-                c
-                for c in evse.get("connectors") or []
-                if connector_id is not None and c.get("id", "").casefold() == connector_id.casefold()
-            ]
+        if _same(evse.get("uid"), evse_uid):
+            connectors = [c for c in evse.get("connectors") or [] if _same(c.get("id"), connector_id)]
+            if not connectors and connector_id is not None:
+                context.note(
+                    "left_out", f"the EVSE has no connector {connector_id} now", "location", severity="warning"
+                )
             evses.append({**evse, "connectors": connectors or evse.get("connectors", [])})
+    if not evses and evse_uid is not None:
+        context.note("left_out", f"the Location has no EVSE {evse_uid} now", "location", severity="warning")
     return {**location, "evses": evses}
 
+
+def _same(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one.casefold() == other.casefold()
+
+
+PLACE = ("name", "address", "city", "postal_code", "country", "coordinates")
+PLUG = {
+    "connector_standard": "standard",
+    "connector_format": "format",
+    "connector_power_type": "power_type",
+}
+"""What a CDR tells of the place, as it was at the time, by its names there and in a Location."""
+
+PLUG_OF_CDR = ("evse_uid", "evse_id", "connector_id", *PLUG)
+"""What a CDR no longer tells when its plug has no name in 2.1.1 and stays out of the embedded Location."""
 
 COST_PARTS = (
     "total_fixed_cost",
@@ -310,13 +338,14 @@ CDR_LATER = (
     "signed_data",
     "invoice_reference_id",
     "home_charging_compensation",
+    "credit_reference_id",
 )
 
 
 def _cdr_rules(rules: Rules) -> None:
     _embed_rules(
         rules, "CDR", "start_date_time", "stop_date_time",
-        "cdr_location", "credit", "credit_reference_id", *CDR_LATER,
+        "cdr_location", "credit", *CDR_LATER,
     )  # fmt: skip
     rules.put("CDR", text("id", "CiString", 36), FieldRule("total_cost", "number", "1"))
 
@@ -332,25 +361,16 @@ def _cdr_up(cdr: Document, context: Context) -> None:
 
 def _cdr_location(location: Document) -> Document:
     evse, connector = _used(location)
-    names = ("id", "name", "address", "city", "postal_code", "country", "coordinates")
-    place: Document = {name: location[name] for name in names if name in location}
-    for name, source, key in (
-        ("evse_uid", evse, "uid"),
-        ("evse_id", evse, "evse_id"),
-        ("connector_id", connector, "id"),
-        ("connector_standard", connector, "standard"),
-        ("connector_format", connector, "format"),
-        ("connector_power_type", connector, "power_type"),
-    ):
-        if source is not None and key in source:
-            place[name] = source[key]
-    return place
+    return {
+        **_renamed(location, {"id": "id"} | {name: name for name in PLACE}),
+        **_renamed(evse or {}, {"uid": "evse_uid", "evse_id": "evse_id"}),
+        **_renamed(connector or {}, {"id": "connector_id"} | {old: new for new, old in PLUG.items()}),
+    }
 
 
 def _cdr_down(cdr: Document, context: Context) -> None:
     if cdr.pop("credit", None):
         raise Unsayable("2.1.1 has no credit CDRs", "CDR")
-    cdr.pop("credit_reference_id", None)
     _rename(cdr, "end_date_time", "stop_date_time")
     _token_ref_down(cdr, context)
     for name in CDR_LATER:
@@ -358,14 +378,21 @@ def _cdr_down(cdr: Document, context: Context) -> None:
             context.note("lost", f"CDR.{name} has no place in 2.1.1", name)
     _net_down(cdr, context, "total_cost")
     place = cdr.pop("cdr_location", None) or {}
-    owner = (cdr.get("country_code", ""), cdr.get("party_id", ""))
-    location = context.find("Location", *owner, place.get("id") or "")
-    if location is None:
-        raise NeedsObject("Location", *owner, place.get("id") or "")
-    reduced = _reduced(location, place.get("evse_uid"), place.get("connector_id"))
-    names = ("name", "address", "city", "postal_code", "country", "coordinates")
-    cdr["location"] = {**reduced, **{name: place[name] for name in names if name in place}}
+    location = _reduced(
+        _location_of(cdr, place.get("id"), context), place.get("evse_uid"), place.get("connector_id"), context
+    )
+    evse, connector = _used(location)
+    if evse is not None and connector is not None:
+        connector = {**connector, **_renamed(place, PLUG)}
+        location["evses"] = [{**evse, **_renamed(place, {"evse_id": "evse_id"}), "connectors": [connector]}]
+    cdr["location"] = {**location, **_renamed(place, {name: name for name in PLACE})}
+    if place.get("state") is not None:
+        context.note("lost", "CdrLocation.state has no place in 2.1.1", "cdr_location", "state")
     context.embedding = True
+
+
+def _renamed(document: Document, names: dict[str, str]) -> Document:
+    return {new: document[old] for old, new in names.items() if document.get(old) is not None}
 
 
 def _tariff_rules(rules: Rules) -> None:
@@ -375,7 +402,8 @@ def _tariff_rules(rules: Rules) -> None:
 
 def _tariff_down(tariff: Document, context: Context) -> None:
     for name in ("min_price", "max_price"):
-        if tariff.get(name) is not None:
+        limit = tariff.pop(name, None)
+        if limit is not None and (name == "max_price" or any(limit.values())):
             raise Unsayable(f"2.1.1 has no {name}, and without it the price is another", "Tariff")
     if tariff.pop("type", None) not in (None, "REGULAR"):
         raise Unsayable("2.1.1 knows no tariffs for special cases", "Tariff")
@@ -437,7 +465,12 @@ def _credentials_down(credentials: Document, context: Context) -> None:
 def _is_asked_for(role: Document, context: Context) -> bool:
     if context.role is not None and role.get("role") != context.role:
         return False
-    return context.party is None or context.party == (role.get("country_code"), role.get("party_id"))
+    wanted = context.party
+    return wanted is None or all(_same(*pair) for pair in zip(wanted, _party(role), strict=True))
+
+
+def _party(role: Document) -> tuple[str | None, str | None]:
+    return role.get("country_code"), role.get("party_id")
 
 
 def _reservation_up(reserve: Document, context: Context) -> None:
@@ -449,6 +482,8 @@ def _reservation_down(reserve: Document, context: Context) -> None:
     reference = reserve.get("reservation_id")
     if not (isinstance(reference, str) and reference.isascii() and reference.isdigit()):
         raise Unsayable("reservation ids are numbers in 2.1.1")
+    if reference != "0" and reference.startswith("0"):
+        raise Unsayable(f"as a number {reference} would be another reservation id")
     reserve["reservation_id"] = int(reference)
 
 
@@ -458,7 +493,7 @@ def _result_down(result: Document, context: Context) -> None:
     if said != value:
         context.note("said_otherwise", f"{value} is said as {said}", "result")
     result["result"] = said
-    result.pop("message", None)
+    _message_down(result, context)
 
 
 def _result_up(result: Document, context: Context) -> None:
@@ -472,9 +507,20 @@ def _command_rules(rules: Rules) -> None:
     del rules.objects["CommandResult"], rules.enums["CommandResultType"]
 
 
+def _response_up(response: Document, context: Context) -> None:
+    if response.get("result") == "TIMEOUT":
+        context.note("said_otherwise", "an immediate TIMEOUT is read as REJECTED", "result")
+        response["result"] = "REJECTED"
+
+
 def _response_down(response: Document, context: Context) -> None:
     response.pop("timeout", None)
-    response.pop("message", None)
+    _message_down(response, context)
+
+
+def _message_down(answer: Document, context: Context) -> None:
+    if answer.pop("message", None):
+        context.note("lost", "2.1.1 has no message in the answer to a command", "message")
 
 
 def _references_rules(rules: Rules) -> None:
@@ -503,7 +549,10 @@ CHANGES: tuple[Change, ...] = (
     _owned("Location"),
     retold(
         "Location", edit=_location_rules, up=_location_up, down=_location_down,
-        losses=("Location.publish_allowed_to", "Location.state", "Location.parking_type"),
+        losses=(
+            "=LocationType", "Location.publish_allowed_to", "Location.state", "Location.parking_type",
+            "Location.address",
+        ),
     ),
     _coordinates("GeoLocation"),
     _coordinates("AdditionalGeoLocation"),
@@ -520,7 +569,9 @@ CHANGES: tuple[Change, ...] = (
     _owned("Tariff"),
     retold(
         "Tariff", edit=_tariff_rules, up=None, down=_tariff_down,
-        losses=("Tariff.type", "Tariff.start_date_time", "Tariff.end_date_time"),
+        losses=(
+            "Tariff.type", "Tariff.min_price", "Tariff.start_date_time", "Tariff.end_date_time", "CDR.tariffs",
+        ),
     ),
     retold("TariffElement", edit=_element_rules, up=None, down=_element_down, losses=("Tariff.elements",)),
     retold(
@@ -531,7 +582,10 @@ CHANGES: tuple[Change, ...] = (
     retold("Token", edit=lambda rules: rules.put("Token", text("uid", "string", 36)), up=_token_up, down=None),
     renamed("Token", "contract_id", "auth_id", text("auth_id", "string", 36)),
     added("Token", "group_id", "default_profile_type", "energy_contract"),
-    retold("AuthorizationInfo", edit=_allowed_rules, up=None, down=_allowed_down),
+    retold(
+        "AuthorizationInfo", edit=_allowed_rules, up=None, down=_allowed_down,
+        losses=("AuthorizationInfo.token", "AuthorizationInfo.authorization_reference"),
+    ),
     retold("LocationReferences", edit=_references_rules, up=None, down=None),
     retold(
         "Session", edit=_session_rules, up=_session_up, down=_session_down,
@@ -540,7 +594,10 @@ CHANGES: tuple[Change, ...] = (
     _owned("Session"),
     retold(
         "CDR", edit=_cdr_rules, up=_cdr_up, down=_cdr_down,
-        losses=("CDR.total_cost", "CDR.cdr_token", "CDR.cdr_location", *(f"CDR.{name}" for name in CDR_LATER)),
+        losses=(
+            "CDR.total_cost", "CDR.cdr_token", "CdrLocation.name", "CdrLocation.postal_code", "CdrLocation.state",
+            "CDR.credit", *(f"CDR.{name}" for name in CDR_LATER),
+        ),
     ),
     _owned("CDR"),
     added("ChargingPeriod", "tariff_id"),
@@ -562,29 +619,43 @@ CHANGES: tuple[Change, ...] = (
     ),
     added("ReserveNow", "authorization_reference"),
     retold("ReserveNow", edit=lambda rules: None, up=_reservation_up, down=_reservation_down),
-    Change(_command_rules, "CommandResult", _result_up, _result_down, said_as={"CommandResult": "CommandResponse"}),
-    retold("CommandResponse", edit=lambda rules: None, up=None, down=_response_down),
+    Change(
+        _command_rules, "CommandResult", _result_up, _result_down, said_as={"CommandResult": "CommandResponse"},
+        losses=("=CommandResultType", "CommandResult.message"),
+    ),
+    retold(
+        "CommandResponse", edit=lambda rules: None, up=_response_up, down=_response_down,
+        losses=("=CommandResponseType", "CommandResponse.timeout", "CommandResponse.message"),
+    ),
     values_ended("CommandResponseType", "TIMEOUT"),
     values_added("AuthMethod", "COMMAND", instead={"*": "AUTH_REQUEST"}),
     values_added("SessionStatus", "RESERVATION", instead={"*": "PENDING"}),
     values_added("TokenType", "APP_USER", "AD_HOC_USER", instead={"*": "OTHER"}),
-    values_added("PowerType", "AC_2_PHASE", "AC_2_PHASE_SPLIT"),
+    values_added(
+        "PowerType", "AC_2_PHASE", "AC_2_PHASE_SPLIT",
+        losses=("EVSE.connectors", "Location.evses", *(f"CdrLocation.{name}" for name in PLUG_OF_CDR)),
+    ),
     values_added(
         "Capability", "CHARGING_PREFERENCES_CAPABLE", "CHIP_CARD_SUPPORT", "CONTACTLESS_CARD_SUPPORT",
         "DEBIT_CARD_PAYABLE", "PED_TERMINAL", "START_SESSION_CONNECTOR_REQUIRED", "TOKEN_GROUP_CAPABLE",
+        losses=("EVSE.capabilities",),
     ),
     values_added(
         "ConnectorType", "CHAOJI", "DOMESTIC_M", "DOMESTIC_N", "DOMESTIC_O", "GBT_AC", "GBT_DC", "NEMA_5_20",
         "NEMA_6_30", "NEMA_6_50", "NEMA_10_30", "NEMA_10_50", "NEMA_14_30", "NEMA_14_50", "PANTOGRAPH_BOTTOM_UP",
         "PANTOGRAPH_TOP_DOWN",
+        losses=("EVSE.connectors", "Location.evses", *(f"CdrLocation.{name}" for name in PLUG_OF_CDR)),
     ),
-    values_added("Facility", "BIKE_SHARING", "TRAM_STOP", "METRO_STATION", "PARKING_LOT"),
+    values_added(
+        "Facility", "BIKE_SHARING", "TRAM_STOP", "METRO_STATION", "PARKING_LOT", losses=("Location.facilities",),
+    ),
     values_added("ModuleID", "chargingprofiles", "hubclientinfo"),
     values_added("VersionNumber", "2.2", "2.2.1"),
     values_added("CommandType", "CANCEL_RESERVATION"),
     values_added(
         "CdrDimensionType", "CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "MAX_POWER", "MIN_POWER", "POWER",
         "RESERVATION_TIME", "STATE_OF_CHARGE",
+        losses=("ChargingPeriod.dimensions", "Session.charging_periods", "CDR.charging_periods"),
     ),
     values_ended("CdrDimensionType", "FLAT"),
     added_objects(

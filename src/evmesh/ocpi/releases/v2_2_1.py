@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Context as Arithmetic
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -22,6 +23,9 @@ from evmesh.ocpi.schema import FieldRule, Rules
 TAX_NAME = "VAT"
 """What the one tax of a 2.2.1 price is called when it is lifted."""
 
+EXACT = Arithmetic(prec=60)
+"""Digits enough for the exact sum of any quantities."""
+
 
 def _price_rules(rules: Rules) -> None:
     rules.without("Price", "before_taxes", "taxes")
@@ -34,7 +38,8 @@ def _price_up(price: Document, context: Context) -> None:
     if net is not None:
         price["before_taxes"] = net
     if gross is not None and net is not None:
-        price["taxes"] = [{"name": TAX_NAME, "amount": gross - net}]
+        with localcontext(EXACT):
+            price["taxes"] = [{"name": TAX_NAME, "amount": gross - net}]
     elif gross is not None:
         context.note("tax_unknown", "a price with VAT and none without cannot be split", severity="warning")
 
@@ -44,7 +49,10 @@ def _price_down(price: Document, context: Context) -> None:
     if net is not None:
         price["excl_vat"] = net
         if taxes:
-            price["incl_vat"] = net + sum(tax.get("amount", 0) for tax in taxes)
+            with localcontext(EXACT):
+                price["incl_vat"] = sum((tax["amount"] for tax in taxes), net)
+            if len(taxes) > 1 or any(tax.get("name") != TAX_NAME or len(tax) > 2 for tax in taxes):
+                context.note("lost", "2.2.1 has one VAT, and no names, rates or accounts of taxes", "taxes")
 
 
 def _limits_rules(rules: Rules) -> None:
@@ -59,7 +67,8 @@ def _limits_up(tariff: Document, context: Context) -> None:
             limit = dict(limit)
             taxes = limit.pop("taxes", None)
             if taxes:
-                limit["after_taxes"] = limit["before_taxes"] + sum(tax["amount"] for tax in taxes)
+                with localcontext(EXACT):
+                    limit["after_taxes"] = sum((tax["amount"] for tax in taxes), limit["before_taxes"])
             tariff[name] = limit
 
 
@@ -70,7 +79,8 @@ def _limits_down(tariff: Document, context: Context) -> None:
             limit = dict(limit)
             after = limit.pop("after_taxes", None)
             if after is not None:
-                limit["taxes"] = [{"name": TAX_NAME, "amount": after - limit["before_taxes"]}]
+                with localcontext(EXACT):
+                    limit["taxes"] = [{"name": TAX_NAME, "amount": after - limit["before_taxes"]}]
             tariff[name] = limit
 
 
@@ -87,6 +97,9 @@ def _tax_included_down(tariff: Document, context: Context) -> None:
         return
     elements = []
     for index, element in enumerate(tariff.get("elements", [])):
+        if _is_for_bookings(element):
+            elements.append(element)  # it is left out as a whole
+            continue
         components = []
         for place, component in enumerate(element.get("price_components", [])):
             at = ("elements", index, "price_components", place, "price")
@@ -102,6 +115,8 @@ def _net_component(component: Document, at: tuple[str | int, ...], context: Cont
     rate = component.get("vat")
     if rate is None:
         raise Unsayable("prices include a tax whose rate is not given, and 2.2.1 wants them without", "Tariff")
+    if rate <= -100:
+        raise Unsayable(f"no price can be divided by a tax of {rate} %", "Tariff")
     net, exact = _without(Decimal(price), Decimal(rate))
     if not exact:
         context.note("rounded", f"{price} without {rate} % is {net}, rounded to 10 decimals", *at, severity="warning")
@@ -109,8 +124,7 @@ def _net_component(component: Document, at: tuple[str | int, ...], context: Cont
 
 
 def _without(gross: Decimal, rate: Decimal) -> tuple[Decimal, bool]:
-    with localcontext() as exact:
-        exact.prec = 40
+    with localcontext(EXACT):
         net = gross * 100 / (100 + rate)
         rounded = net.quantize(Decimal("1e-10")).normalize()
         plain = rounded.quantize(Decimal(1)) if rounded == rounded.to_integral() else rounded
@@ -145,34 +159,49 @@ def _booking_rules(rules: Rules) -> None:
     del rules.enums["BookingRestrictionType"]
 
 
-def _booking_down(element: Document, context: Context) -> None:
+def _is_for_bookings(element: Document) -> bool:
     restrictions: dict[str, Any] = element.get("restrictions") or {}
-    if restrictions.get("booking") is not None:
+    return restrictions.get("booking") is not None
+
+
+def _booking_down(element: Document, context: Context) -> None:
+    if _is_for_bookings(element):
         raise Unsayable("the price of a booking has no place in 2.2.1")
 
 
+DIMENSIONS = ("ChargingPeriod.dimensions", "Session.charging_periods", "CDR.charging_periods")
+"""The lists that get shorter when the older release has no word for a dimension."""
+
 CHANGES: tuple[Change, ...] = (
-    retold("Price", edit=_price_rules, up=_price_up, down=_price_down, losses=("Price.taxes",)),
+    retold(
+        "Price",
+        edit=_price_rules,
+        up=_price_up,
+        down=_price_down,
+        losses=("Price.taxes", "TaxAmount.name", "TaxAmount.percentage", "TaxAmount.account_number"),
+    ),
     retold("Tariff", edit=_limits_rules, up=_limits_up, down=_limits_down),
     retold(
         "Tariff",
         edit=_tax_included_rules,
         up=_tax_included_up,
         down=_tax_included_down,
-        losses=("Tariff.tax_included", "PriceComponent.price"),
+        losses=("=TaxIncluded", "PriceComponent.price"),
     ),
     retold("Tariff", edit=_payments_rules, up=None, down=_payments_down, losses=("Tariff.preauthorize_amount",)),
-    retold("TariffElement", edit=_booking_rules, up=None, down=_booking_down, losses=("Tariff.elements",)),
+    retold(
+        "TariffElement", edit=_booking_rules, up=None, down=_booking_down, losses=("Tariff.elements", "CDR.tariffs")
+    ),
     retold("Credentials", edit=_hub_rules, up=None, down=_hub_down, losses=("Credentials.hub_party_id",)),
     added("Location", "parking_places", "help_phone"),
     added("EVSE", "parking", "accepted_service_providers"),
     added("Connector", "capabilities"),
     added("CDR", "booking_id"),
-    values_added("ConnectorType", "MCS", "SAE_J3400"),
-    values_added("ParkingRestriction", "EMPLOYEES", "TAXIS", "TENANTS"),
+    values_added("ConnectorType", "MCS", "SAE_J3400", losses=("EVSE.connectors", "Location.evses")),
+    values_added("ParkingRestriction", "EMPLOYEES", "TAXIS", "TENANTS", losses=("EVSE.parking_restrictions",)),
     values_added("TokenType", "EMAID", instead={"*": "OTHER"}),
     values_added("VersionNumber", "2.3.0"),
-    values_added("CdrDimensionType", "RESERVATION_EXPIRES", "RESERVATION_OVERTIME"),
+    values_added("CdrDimensionType", "RESERVATION_EXPIRES", "RESERVATION_OVERTIME", losses=DIMENSIONS),
     values_ended("Role", "HUB"),
     opened(
         "Capability",
