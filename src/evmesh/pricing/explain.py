@@ -174,7 +174,8 @@ def _limit(limit: Limit, which: str, plan: Plan, says: Words) -> str:
 
 def _line(line: Line, bill: Bill, says: Words) -> str:
     if line.dimension is None or line.volume is None or line.price is None or line.billed is None:
-        amount = line.amount.net if line.amount.net is not None else line.amount.gross or Fraction(0)
+        # A limit may move only the amount after taxes.
+        amount = line.amount.net or line.amount.gross or Fraction(0)
         key = "rounding" if line.kind == "rounding" else "limit_up" if amount > 0 else "limit_down"
         return f"{says[key]}: {_short(amount, says)} {bill.currency}"
     unit = {"ENERGY": "kWh", "FLAT": ""}.get(line.dimension, "h")

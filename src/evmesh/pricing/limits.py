@@ -25,6 +25,8 @@ def limited(
 ) -> tuple[Amount, Doubt | None]:
     """The total within its limits. `factor` is gross by net of the charge; a doubt says that it was missed."""
     doubt: Doubt | None = None
+    if minimum is None and maximum is None:
+        return total, None
     for limit, pick in ((minimum, _higher), (maximum, _lower)):
         if limit is not None:
             total, doubted = _held(total, limit, pick, factor)

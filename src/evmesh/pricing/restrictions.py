@@ -36,8 +36,8 @@ def holds(restrictions: Restrictions, state: State, policy: PricingPolicy) -> bo
     """Whether all of them hold in that state."""
     return (
         _clock(restrictions, state, policy)
-        and _figure(restrictions.min_kwh, state.energy, restrictions.max_kwh, state.closing)
-        and _figure(restrictions.min_duration, state.seconds, restrictions.max_duration, state.closing)
+        and _figure(restrictions.min_kwh, state.energy, restrictions.max_kwh, state.energy_rises)
+        and _figure(restrictions.min_duration, state.seconds, restrictions.max_duration, state.seconds_rise)
         and _band(restrictions.min_power, power(state, policy), restrictions.max_power, policy)
         and _band(restrictions.min_current, state.current, restrictions.max_current, policy)
     )
@@ -102,9 +102,9 @@ def _clock(restrictions: Restrictions, state: State, policy: PricingPolicy) -> b
     return day.weekday() in restrictions.days
 
 
-def _figure(least: Fraction | int | None, value: Fraction, most: Fraction | int | None, closing: bool) -> bool:
-    """least <= value < most; at the end of a period the value has just not been reached."""
-    if closing:
+def _figure(least: Fraction | int | None, value: Fraction, most: Fraction | int | None, rises: bool) -> bool:
+    """least <= value < most; a value that rises has just not been reached."""
+    if rises:
         return (least is None or least < value) and (most is None or value <= most)
     return (least is None or least <= value) and (most is None or value < most)
 
@@ -123,8 +123,8 @@ def _band(least: Fraction | None, band: Band | None, most: Fraction | None, poli
 def _apart_from_bands(restrictions: Restrictions, state: State, policy: PricingPolicy) -> bool:
     return (
         _clock(restrictions, state, policy)
-        and _figure(restrictions.min_kwh, state.energy, restrictions.max_kwh, state.closing)
-        and _figure(restrictions.min_duration, state.seconds, restrictions.max_duration, state.closing)
+        and _figure(restrictions.min_kwh, state.energy, restrictions.max_kwh, state.energy_rises)
+        and _figure(restrictions.min_duration, state.seconds, restrictions.max_duration, state.seconds_rise)
     )
 
 

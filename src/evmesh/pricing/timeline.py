@@ -59,8 +59,9 @@ class State(msgspec.Struct, frozen=True):
     power: Band | None
     mean_power: Fraction | None
     current: Band | None
-    # At the end of a period: the figures have just not been reached.
-    closing: bool = False
+    # At the end of a period, figures that rise have just not been reached.
+    energy_rises: bool = False
+    seconds_rise: bool = False
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -105,15 +106,17 @@ class Period(msgspec.Struct, frozen=True):
         )
 
     def closing(self, zone: tzinfo) -> State:
-        """The state at the last instant, in which the figures of the end have just not been reached."""
+        """The state at the last instant, in which figures that rise have just not been reached."""
+        used = self.volumes.get("ENERGY", Fraction(0))
         return State(
             (self.end - _INSTANT).astimezone(zone),
-            self.energy_before + self.volumes.get("ENERGY", 0),
+            self.energy_before + used,
             self.seconds_before + self.seconds,
             self.power,
             self.mean_power,
             self.current,
-            closing=True,
+            energy_rises=used > 0,
+            seconds_rise=self.seconds > 0,
         )
 
 
