@@ -222,6 +222,70 @@ async def test_an_evse_that_was_offline_tells_later(stations: Simulator, log: Lo
     assert values[-1].energy_kwh == pytest.approx(18, abs=Decimal("0.05"))
 
 
+async def test_what_is_not_taken_does_not_stop_a_station(
+    stations: Simulator, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(*told: Any) -> None:
+        raise RuntimeError("nobody listens")
+
+    log.metered = fails  # type: ignore[method-assign]
+    await stations.swipe(PLACE, "CARD", vehicle=car())
+    await stations.settle()
+    assert log.names() == ["started", "stopped"]
+    assert "nobody listens" in caplog.text
+
+    log.started = fails  # type: ignore[method-assign]
+    await stations.swipe(PLACE, "NEXT")
+    await stations.settle()
+    assert log.names() == ["started", "stopped"]
+    assert await stations.start(PLACE, "S3", CARD) == "ACCEPTED"
+
+
+async def test_what_is_told_stays_in_order(stations: Simulator, log: Log, time: Time) -> None:
+    """A stop that comes while a meter value is on its way does not overtake it."""
+    on_its_way, go_on, plain = asyncio.Event(), asyncio.Event(), log.metered
+
+    async def slow(*told: Any) -> None:
+        on_its_way.set()
+        await go_on.wait()
+        await plain(*told)
+
+    log.metered = slow  # type: ignore[method-assign]
+    await stations.swipe(PLACE, "CARD", vehicle=car())
+    ticking = asyncio.create_task(run_for(stations, time, 90))
+    async with asyncio.timeout(20):
+        await on_its_way.wait()
+        stopping = asyncio.create_task(stations.stop(PLACE, "S1"))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(ticking, stopping)
+
+    assert [each[0] for each in log.told] == ["started", "metered", "stopped"]
+
+
+async def test_a_stop_while_the_start_is_told(stations: Simulator, log: Log, time: Time) -> None:
+    on_its_way, go_on, plain = asyncio.Event(), asyncio.Event(), log.started
+
+    async def slow(*told: Any) -> None:
+        on_its_way.set()
+        await go_on.wait()
+        await plain(*told)
+
+    log.started = slow  # type: ignore[method-assign]
+    await stations.start(PLACE, "S1", CARD)
+    beginning = asyncio.create_task(run_for(stations, time, 60))
+    async with asyncio.timeout(20):
+        await on_its_way.wait()
+        stopping = asyncio.create_task(stations.stop(PLACE, "S1"))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(beginning, stopping)
+    await stations.settle()
+
+    assert log.names() == ["started", "stopped"]
+    assert log.values()[-1].energy_kwh == 0
+
+
 async def test_a_charge_goes_on_after_a_restart(stations: Simulator, log: Log) -> None:
     stations.resume(PLACE, "S7", "CARD", Decimal("3.5"))
     await stations.settle()

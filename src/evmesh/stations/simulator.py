@@ -85,6 +85,7 @@ class _Station:
     next: Entry | None = None
     held: _Held | None = None
     untold: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    telling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Simulator:
@@ -247,9 +248,10 @@ class Simulator:
     async def reconnect(self, place: Place) -> None:
         """It can be reached again, and tells what it metered meanwhile."""
         station = self._stations[_key(place)]
-        station.online = True
-        while station.untold:
-            await station.untold.pop(0)()
+        async with station.telling:
+            station.online = True
+            while station.untold:
+                await self._taken(station, station.untold.pop(0))
 
     def resume(self, place: Place, session_id: str, uid: str, energy_kwh: Decimal) -> None:
         """A charge that was going on when the platform was stopped goes on, its register where it was."""
@@ -287,9 +289,15 @@ class Simulator:
             self._let_go(station)
             await self._tell(station, lambda: self._events.reservation_ended(held.reservation_id, at, True))
         meter_id = f"SIM-{place.evse_uid}"
-        await self._tell(station, lambda: self._events.started(session_id, place, at, meter_id))
-        station.charging = True
-        self._from_now_on(station, at)
+        station.charging, station.power_kw, station.at = True, Decimal(0), at
+        taken = await self._tell(station, lambda: self._events.started(session_id, place, at, meter_id))
+        if station.session_id != session_id:
+            return  # ended while it was told
+        if taken:
+            self._from_now_on(station, at)
+        else:
+            # Nobody would pay for what flows now.
+            station.session_id, station.vehicle, station.next, station.charging = None, None, None, False
 
     def _from_now_on(self, station: _Station, at: datetime) -> None:
         """What the vehicle draws until something changes, and when to look again."""
@@ -356,12 +364,22 @@ class Simulator:
         else:
             station.session_id, station.vehicle = None, None
 
-    async def _tell(self, station: _Station, what: Callable[[], Awaitable[None]]) -> None:
-        """In order, and at once where it can be."""
-        if station.online and not station.untold:
-            await what()
-        else:
+    async def _tell(self, station: _Station, what: Callable[[], Awaitable[None]]) -> bool:
+        """In order, and at once where it can be; False when it was not taken."""
+        async with station.telling:
+            if station.online and not station.untold:
+                return await self._taken(station, what)
             station.untold.append(what)
+            return True
+
+    async def _taken(self, station: _Station, what: Callable[[], Awaitable[None]]) -> bool:
+        """A station goes on whatever becomes of what it tells."""
+        try:
+            await what()
+        except Exception:
+            log.exception("what %s told was not taken", station.evse.place.evse_uid)
+            return False
+        return True
 
     def _next_arrival(self) -> None:
         seconds = self._random.expovariate(self._arrivals_per_hour / 3600)
