@@ -55,10 +55,14 @@ class Operation(msgspec.Struct, frozen=True):
     def url(self, endpoint: str, parameters: Mapping[str, str]) -> str:
         """The address of the operation below a module's endpoint URL; KeyError when a parameter is missing."""
         segments = [
-            quote(parameters[part[1:-1]], safe="") if part.startswith("{") else part
-            for part in self.path.split("/")[1:]
+            _segment(parameters[part[1:-1]]) if part.startswith("{") else part for part in self.path.split("/")[1:]
         ]
         return "/".join([endpoint.rstrip("/"), *segments]) if segments else endpoint
+
+
+def _segment(text: str) -> str:
+    """One segment of a path; an id of dots alone would otherwise mean another folder."""
+    return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
 @dataclass(slots=True)
@@ -72,7 +76,7 @@ class Routes:
     """Finds the operation that a method and a raw path below one endpoint mean.
 
     A fixed segment wins over a parameter. Segments are compared and decoded one by one, so an id may hold any
-    character, a percent-encoded slash included.
+    character, a percent-encoded slash included. An empty segment is no id; one slash at the end is nothing.
     """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
@@ -90,7 +94,9 @@ class Routes:
         No operation and no methods: nothing lies there (404). No operation but methods: another verb was meant (405).
         """
         path = raw_path[:-1] if raw_path.endswith("/") else raw_path
-        segments = path.split("/")[1:] if path else []
+        if path and not path.startswith("/"):
+            return None, {}, ()
+        segments = path.split("/")[1:]
         best: tuple[Operation | None, dict[str, str], tuple[str, ...]] = (None, {}, ())
         allowed: dict[str, None] = {}
         for node, parameters in self._walk(self._root, segments, {}):
@@ -110,5 +116,5 @@ class Routes:
         first, rest = unquote(segments[0]), segments[1:]
         if first in node.fixed:
             yield from self._walk(node.fixed[first], rest, parameters)
-        for name, child in node.open.items():
+        for name, child in node.open.items() if first else ():
             yield from self._walk(child, rest, {**parameters, name: first})
