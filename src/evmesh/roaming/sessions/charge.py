@@ -222,7 +222,7 @@ def complete(tx: Tx, node: Node, charge: Charge, readings: Kept) -> Charge:
         energy = energy_of(charge, readings)
         held = issue(tx, node, charge, periods, energy, charge.last_updated, partners=partners)
     cost = None if held is None else wire.decode(held.document)["total_cost"]
-    return publish_session(tx, node, charge, readings=readings, partners=partners, total_cost=cost)
+    return publish_session(tx, node, charge, readings=readings, partners=partners, periods=periods, total_cost=cost)
 
 
 def publish_session(
@@ -232,6 +232,7 @@ def publish_session(
     *,
     readings: Kept | None = None,
     partners: Sequence[Partner] | None = None,
+    periods: Sequence[Document] | None = None,
     total_cost: Document | None = None,
 ) -> Charge:
     """Keep the charge and tell its Session as it now is."""
@@ -240,7 +241,7 @@ def publish_session(
     charges.put(tx, charge)
     readings = charges.readings_of(tx, charge.session_id) if readings is None else readings
     partners = known_partners.all_partners(tx) if partners is None else partners
-    publish(tx, node, "sessions", session(charge, readings, total_cost), partners=partners)
+    publish(tx, node, "sessions", session(charge, readings, periods, total_cost), partners=partners)
     return charge
 
 
@@ -249,9 +250,13 @@ def stamped(node: Node, charge: Charge) -> Charge:
     return changed(charge, last_updated=max(charge.last_updated, node.clock()))
 
 
-def session(charge: Charge, readings: Kept, total_cost: Document | None = None) -> Document:
+def session(
+    charge: Charge,
+    readings: Kept,
+    periods: Sequence[Document] | None = None,
+    total_cost: Document | None = None,
+) -> Document:
     """The Session that tells of a charge. [mod_sessions_session_object]"""
-    periods = periods_of(charge, readings)
     document: Document = {
         "country_code": charge.country_code,
         "party_id": charge.party_id,
@@ -264,7 +269,7 @@ def session(charge: Charge, readings: Kept, total_cost: Document | None = None) 
         "evse_uid": charge.evse_uid,
         "connector_id": charge.connector_id,
         "currency": charge.currency,
-        "charging_periods": periods,
+        "charging_periods": periods_of(charge, readings) if periods is None else list(periods),
         "status": charge.state,
         "last_updated": timestamp(charge.last_updated),
     }
