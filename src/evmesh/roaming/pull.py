@@ -128,6 +128,8 @@ async def pull(
         query["date_from"] = timestamp(watermark - OVERLAP)
     elif module == "sessions":
         query["date_from"] = EVER
+    if result.full:
+        await node.store.write(lambda tx: aside.clear(tx, partner.id, module))
     try:
         for party in _addressees(partner, module):
             if party is None or party not in run.owners:
@@ -143,7 +145,7 @@ async def run(node: Node, stop: asyncio.Event, *, chance: Callable[[], float] = 
     """Pull from every partner when its time has come, until `stop` is set.
 
     That is at once after a registration or when the connection has changed, then every `pull_every` seconds give or
-    take a tenth; everything once a day. A partner that is slow delays no other.
+    take a tenth; once a day everything of what can be gone. A partner that is slow delays no other.
     """
     under_way: dict[int, asyncio.Task[None]] = {}
     stopping = asyncio.ensure_future(stop.wait())
@@ -197,12 +199,16 @@ def _plan(tx: Tx, node: Node, spread: _Spread, chance: Callable[[], float]) -> _
             left = (due - moment).total_seconds()
             if left <= 0:
                 full_at = None if last is None else last.full_at
-                wanted.append((module, anew or full_at is None or moment - full_at >= EVERYTHING_EVERY))
+                wanted.append((module, anew or full_at is None or _may_be_gone(module, moment - full_at)))
             else:
                 plan.wait = min(plan.wait, left)
         if wanted:
             plan.due.append((partner, wanted))
     return plan
+
+
+def _may_be_gone(module: str, since_full: timedelta) -> bool:
+    return module in REMOVED_BY_ABSENCE and since_full >= EVERYTHING_EVERY
 
 
 def _due(node: Node, partner: Partner, last: pulls.Pull | None, anew: bool, share: float) -> datetime:
@@ -285,6 +291,7 @@ class _Run:
 
     def take(self, tx: Tx, items: list[Any]) -> None:
         """Store a page."""
+        before = aside.keys(tx, self.partner.id, self.module)
         for item in items:
             name = self._name(item)
             try:
@@ -304,7 +311,8 @@ class _Run:
             self.owners.add((held.country_code, held.party_id))
             setattr(self.result, accepted.outcome.value, getattr(self.result, accepted.outcome.value) + 1)
             self.newest = max(self.newest or held.last_updated, held.last_updated)
-            aside.clear(tx, self.partner.id, self.module, held.key)
+            if held.key in before:
+                aside.clear(tx, self.partner.id, self.module, held.key)
 
     def _keep_aside(self, tx: Tx, name: str, item: Any, error: OcpiError) -> None:
         findings = getattr(error, "findings", None) or [Finding("error", "refused", "", error.message, True)]

@@ -234,8 +234,8 @@ def theirs(
     if held is not None:
         return held
     named = objects.party(*owner)
-    for other in objects.find(tx, kind, ids[0], absent=absent):
-        if other.partner_id != partner.id or other.owner != named or other.release == spoken.name:
+    for other in objects.find(tx, kind, ids[0], partner_id=partner.id, absent=absent):
+        if other.owner != named or other.release == spoken.name:
             continue
         if all(map(spoken.same_id, kinds.ids(kind, wire.decode(other.document)), ids)):
             return other

@@ -23,6 +23,9 @@ from evmesh.store.transaction import Tx
 from evmesh.store.wordings import Wording
 
 PORTION = 500
+EMBEDDING = frozenset({"sessions", "cdrs"})
+"""What some release cannot say without another object."""
+
 NEEDS = "needs: "
 """Begins the reason of what is withheld only until another object is there."""
 
@@ -36,7 +39,7 @@ async def ensure_worded(node: Node, kind: str, release: str) -> None:
 
     while (portion := await node.store.read(translate))[0]:
         await node.store.write(partial(_keep, kind=kind, release=release, portion=portion))
-    if dialect(release).release.steps:
+    if kind in EMBEDDING and dialect(release).release.steps:
         await _try_again(node, kind, release)
 
 

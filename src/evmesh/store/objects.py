@@ -186,6 +186,13 @@ _BY_KEY = (
     .order_by(objects.c.partner_id)
 )
 _BY_KEY_OF = _BY_KEY.where(objects.c.partner_id == bindparam("partner_id"))
+_BY_FOLDED_ID = select(*_HELD).where(objects.c.kind == bindparam("kind"), objects.c.folded_id == bindparam("folded_id"))
+_OF_CONTRACT = (
+    select(*_HELD)
+    .where(objects.c.folded_contract == bindparam("contract"), objects.c.absent_since.is_(None))
+    .order_by(objects.c.partner_id, objects.c.seq)
+    .limit(1)
+)
 _BY_SEQ = select(*_HELD).where(objects.c.seq == bindparam("seq"))
 
 
@@ -195,25 +202,19 @@ def by_seq(tx: Tx, seq: int) -> Held | None:
     return None if row is None else Held(*row)
 
 
-def find(tx: Tx, kind: str, id: str, *, absent: bool = False) -> list[Held]:
-    """Everything of that id, whoever owns it, without regard to case; ours first."""
-    statement = (
-        select(*_HELD)
-        .where(objects.c.kind == kind, objects.c.folded_id == id.casefold())
-        .order_by(objects.c.partner_id, objects.c.seq)
-    )
-    return [Held(*row) for row in tx.execute(statement) if absent or row.absent_since is None]
+def find(tx: Tx, kind: str, id: str, *, partner_id: int | None = None, absent: bool = False) -> list[Held]:
+    """Everything of that id, whoever owns it, or of one partner alone, without regard to case; ours first."""
+    rows = tx.execute(_BY_FOLDED_ID, {"kind": kind, "folded_id": id.casefold()}).all()
+    found = [
+        Held(*row) for row in rows if (absent or row.absent_since is None) and partner_id in (None, row.partner_id)
+    ]
+    # Asked to sort by partner, SQLite would rather walk all of a kind by another index than sort these few.
+    return sorted(found, key=lambda held: (held.partner_id, held.seq))
 
 
 def token_of_contract(tx: Tx, contract_id: str) -> Held | None:
     """A token of that contract, ours before anybody else's; contracts are compared without case."""
-    statement = (
-        select(*_HELD)
-        .where(objects.c.folded_contract == contract_id.casefold(), objects.c.absent_since.is_(None))
-        .order_by(objects.c.partner_id, objects.c.seq)
-        .limit(1)
-    )
-    row = tx.execute(statement).one_or_none()
+    row = tx.execute(_OF_CONTRACT, {"contract": contract_id.casefold()}).one_or_none()
     return None if row is None else Held(*row)
 
 

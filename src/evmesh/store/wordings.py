@@ -111,7 +111,7 @@ def get(tx: Tx, seq: int, release: str) -> Wording | None:
 def withheld(tx: Tx, kind: str, release: str) -> dict[int, str]:
     """What a release cannot say, and why, by the object's number."""
     statement = select(wordings.c.seq, wordings.c.reason).where(
-        wordings.c.release == release, wordings.c.kind == kind, wordings.c.text.is_(None)
+        wordings.c.release == release, wordings.c.kind == kind, wordings.c.changed_at.is_(None)
     )
     return {seq: reason or "" for seq, reason in tx.execute(statement)}
 

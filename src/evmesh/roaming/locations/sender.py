@@ -76,8 +76,8 @@ def _visible(tx: Tx, call: Call) -> Held | None:
     wanted = call.path["location_id"]
     found = [
         held
-        for held in objects.find(tx, "locations", wanted)
-        if held.partner_id == OURS and call.dialect.same_id(held.id, wanted) and visibility.sees(call.partner, held)
+        for held in objects.find(tx, "locations", wanted, partner_id=OURS)
+        if call.dialect.same_id(held.id, wanted) and visibility.sees(call.partner, held)
     ]
     if call.to_party is not None and len(found) > 1:
         # Two parties of ours may use the same id; the routing header says which one is asked.

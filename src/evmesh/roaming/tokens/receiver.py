@@ -47,8 +47,7 @@ def _types(tx: Tx, call: Call) -> list[str]:
     """The types of the tokens that the caller's party has under that uid."""
     return [
         kinds.ids("tokens", wire.decode(held.document))[1]
-        for held in objects.find(tx, "tokens", call.path["token_uid"])
-        if held.partner_id == call.partner.id
-        and receive.same_party((held.country_code, held.party_id), call.owner)
+        for held in objects.find(tx, "tokens", call.path["token_uid"], partner_id=call.partner.id)
+        if receive.same_party((held.country_code, held.party_id), call.owner)
         and call.dialect.same_id(held.id, call.path["token_uid"])
     ]
