@@ -161,3 +161,13 @@ def test_a_new_tariff_is_compared_in_money() -> None:
     assert "Energy: 0.5 EUR per kWh, plus 21 % VAT." in found.new
     assert "Once per charge: 0.5 EUR, plus 21 % VAT." in found.gone
     assert found.document()["charges"][4]["change"]["before_taxes"] == "2"
+
+
+def test_a_limit_that_moves_only_the_amount_after_taxes_says_which_way() -> None:
+    """1 + 4 = 5 before taxes, 5.21 after: the minimum after taxes adds 0.84."""
+    limited = tariff(
+        element(component("ENERGY", "0.25", vat=21), component("FLAT", 4, vat=0)),
+        min_price={"before_taxes": 5, "after_taxes": Decimal("6.05")},
+    )
+    charge = cdr(period("2026-01-12T09:00:00Z", ENERGY=4), end="2026-01-12T10:00:00Z")
+    assert "Raised to the minimum price: 0.84 EUR" in explain_bill(price(charge, [limited], ZONE))

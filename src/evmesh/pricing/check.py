@@ -25,6 +25,7 @@ import msgspec
 
 from evmesh.base.findings import Finding, fatal, pointer
 from evmesh.pricing.bill import FIELDS, Bill, amount_document, finding_document
+from evmesh.pricing.compiled import Compiled
 from evmesh.pricing.consistency import contradictions
 from evmesh.pricing.currencies import minor_unit
 from evmesh.pricing.exact import NotANumber, Rounding, decimal_text, number, printed_decimals, rounded
@@ -98,7 +99,7 @@ def check(
     difference = claim.amount - ours
     if difference == UNKNOWN:
         text = "the claim names one side of the taxes and only the other one is known: nothing to compare"
-        findings.append(Finding("warning", "not_comparable", "/total_cost", text))
+        findings.append(Finding("info", "not_comparable", "/total_cost", text))
         return Check("cannot_be_priced", claim, bill, None, (), tuple(findings))
     if _same(ours, claim):
         findings += _parts(cdr, bill)
@@ -111,6 +112,18 @@ def check(
     habits = _Search(cdr, given, zone, policy, taxes_known, claim, bill.zone).found() if search else ()
     verdict: Verdict = "explained" if habits else "differs"
     return Check(verdict, claim, bill, difference, habits, tuple(findings))
+
+
+def agrees(cdr: Document, engine: Compiled) -> bool:
+    """The quick yes: whether the claim of a CDR is what its compiled tariff gives, to the digits of the claim.
+
+    For the many about which there is nothing to say. A no is not a verdict yet: ask `check()`.
+    """
+    claim = _claimed(cdr, "total_cost", [])
+    if claim is None:
+        return False
+    ours = engine.totals_of(cdr).amount
+    return _same(-ours if cdr.get("credit") else ours, claim)
 
 
 class _Search:
