@@ -26,6 +26,7 @@ def as_json(value: Any) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
     """A table as wide as its content: the terminal cuts it, a pipe does not."""
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -36,7 +37,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
     for row in rows:
         drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     if not console.is_terminal:
-        console = Console(width=max(console.measure(drawn).maximum, 20))
+        endless = console.options.update(max_width=1_000_000)
+        console = Console(width=max(Measurement.get(console, endless, drawn).maximum, 20))
     console.print(drawn)
 
 
