@@ -1,4 +1,12 @@
+"""The commands about prices: of charges that happened, of tariffs, and of charges to come."""
+
+from __future__ import annotations
+
 import typer
 
+from evmesh.cli import explain, lint, price, quote
 
-def add_to(app: typer.Typer) -> None: ...
+
+def add_to(app: typer.Typer) -> None:
+    for commands in (price, lint, explain, quote):
+        commands.add_to(app)
