@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from evmesh.store.schema import charges, readings
 from evmesh.store.transaction import Tx, next_change, replace
@@ -51,51 +51,72 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None = None
 
 
-_CHARGE = tuple(charges.c[name] for name in Charge.__struct_fields__)
+_CHARGE = select(*(charges.c[name] for name in Charge.__struct_fields__))
+_BY_ID = _CHARGE.where(charges.c.session_id == bindparam("session_id"))
+_NEWEST_FIRST = _CHARGE.order_by(charges.c.created_at.desc(), charges.c.session_id)
+_IN_STATES = _NEWEST_FIRST.where(charges.c.state.in_(bindparam("states", expanding=True)))
+_AT_EVSE = _IN_STATES.where(
+    charges.c.location_id == bindparam("location_id"), charges.c.evse_uid == bindparam("evse_uid")
+)
+_OF_TOKEN = _NEWEST_FIRST.where(
+    charges.c.token_uid == bindparam("token_uid"), charges.c.created_at >= bindparam("since")
+)
+_NEXT_DUE = select(func.min(charges.c.due_at)).where(charges.c.due_at.is_not(None))
+_WAIT = (
+    update(charges)
+    .where(
+        charges.c.session_id == bindparam("of_session"),
+        or_(charges.c.due_at.is_(None), charges.c.due_at > bindparam("until")),
+    )
+    .values(due_at=bindparam("until"))
+)
+_READINGS = (
+    select(readings.c.at, readings.c.value)
+    .where(readings.c.session_id == bindparam("session_id"))
+    .order_by(readings.c.at)
+)
 
 
 def put(tx: Tx, charge: Charge) -> None:
     """Keep a charge as it now is."""
     next_change(tx)
-    replace(tx, charges, ["session_id"], msgspec.structs.asdict(charge) | {"token_uid": charge.token_uid.casefold()})
+    row = msgspec.structs.asdict(charge) | {"token_uid": charge.token_uid.casefold()}
+    replace(tx, charges, ["session_id"], row)
 
 
 def get(tx: Tx, session_id: str) -> Charge | None:
-    row = tx.execute(select(*_CHARGE).where(charges.c.session_id == session_id)).one_or_none()
-    return None if row is None else Charge(**row._mapping)
+    found = _found(tx, _BY_ID, session_id=session_id)
+    return found[0] if found else None
 
 
 def at_evse(tx: Tx, location_id: str, evse_uid: str, states: Collection[str]) -> list[Charge]:
     """The charges in these states at an EVSE, newest first."""
-    return _found(tx, charges.c.location_id == location_id, charges.c.evse_uid == evse_uid, charges.c.state.in_(states))
+    return _found(tx, _AT_EVSE, location_id=location_id, evse_uid=evse_uid, states=list(states))
 
 
 def of_token(tx: Tx, token_uid: str, since: datetime) -> list[Charge]:
     """The charges that a card began since then, newest first; uids compare without case."""
-    return _found(tx, charges.c.token_uid == token_uid.casefold(), charges.c.created_at >= since)
+    return _found(tx, _OF_TOKEN, token_uid=token_uid.casefold(), since=since)
 
 
 def in_states(tx: Tx, states: Collection[str]) -> list[Charge]:
-    return _found(tx, charges.c.state.in_(states))
+    return _found(tx, _IN_STATES, states=list(states))
 
 
 def due(tx: Tx, at: datetime, limit: int = 100) -> list[Charge]:
     """Charges that have something to do by then, those that wait longest first."""
-    statement = select(*_CHARGE).where(charges.c.due_at <= at).order_by(charges.c.due_at).limit(limit)
-    return [Charge(**row._mapping) for row in tx.execute(statement)]
+    return _found(tx, _CHARGE.where(charges.c.due_at <= at).order_by(charges.c.due_at).limit(limit))
 
 
 def next_due(tx: Tx) -> datetime | None:
     """When the next charge has something to do."""
-    moment: datetime | None = tx.scalars(select(func.min(charges.c.due_at)).where(charges.c.due_at.is_not(None))).one()
+    moment: datetime | None = tx.scalars(_NEXT_DUE).one()
     return moment
 
 
 def wait_until(tx: Tx, session_id: str, due_at: datetime) -> None:
     """There is something to do then, if nothing is to be done before."""
-    earlier = charges.c.due_at.is_(None) | (charges.c.due_at > due_at)
-    changed = tx.execute(update(charges).where(charges.c.session_id == session_id, earlier).values(due_at=due_at))
-    if changed.rowcount:
+    if tx.execute(_WAIT, {"of_session": session_id, "until": due_at}).rowcount:
         next_change(tx)
 
 
@@ -106,10 +127,8 @@ def add_reading(tx: Tx, session_id: str, at: datetime, value: dict[str, Any]) ->
 
 def readings_of(tx: Tx, session_id: str) -> list[tuple[datetime, dict[str, Any]]]:
     """All meter values of a charge in order of time."""
-    statement = select(readings.c.at, readings.c.value).where(readings.c.session_id == session_id)
-    return [(at, value) for at, value in tx.execute(statement.order_by(readings.c.at))]
+    return [(at, value) for at, value in tx.execute(_READINGS, {"session_id": session_id})]
 
 
-def _found(tx: Tx, *which: Any) -> list[Charge]:
-    statement = select(*_CHARGE).where(*which).order_by(charges.c.created_at.desc(), charges.c.session_id)
-    return [Charge(**row._mapping) for row in tx.execute(statement)]
+def _found(tx: Tx, statement: Any, **values: Any) -> list[Charge]:
+    return [Charge(**row._mapping) for row in tx.execute(statement, values)]

@@ -7,12 +7,13 @@ only. `tx.commit`, `tx.rollback` and `tx.close` belong to the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from evmesh.base.clock import Clock
 from evmesh.store.schema import counter
@@ -27,6 +28,10 @@ Tx = Connection
 
 _SURROUNDINGS = "evmesh"
 _CHANGE = "evmesh change"
+
+_COUNTER = select(counter.c.value)
+_COUNTER_ALONE = _COUNTER.with_for_update()
+_COUNT = counter.update().values(value=bindparam("change"))
 
 
 @dataclass(slots=True)
@@ -57,7 +62,7 @@ def current_change(tx: Connection) -> int:
     """The number of the newest change that this transaction can see."""
     given: int | None = tx.info.get(_CHANGE)
     if given is None:
-        given = tx.scalars(select(counter.c.value)).one()
+        given = tx.scalars(_COUNTER).one()
     return given
 
 
@@ -78,7 +83,7 @@ def give_back_change(tx: Connection) -> None:
 
 def begin_changes(tx: Connection) -> int:
     """Take the counter for this transaction alone, until its end: writers follow each other on both databases."""
-    last: int = tx.scalars(select(counter.c.value).with_for_update()).one()
+    last: int = tx.scalars(_COUNTER_ALONE).one()
     tx.info[_CHANGE] = last
     return last
 
@@ -86,7 +91,7 @@ def begin_changes(tx: Connection) -> int:
 def end_changes(tx: Connection, begun_at: int) -> int:
     change: int = tx.info[_CHANGE]
     if change != begun_at:
-        tx.execute(counter.update().values(value=change))
+        tx.execute(_COUNT, {"change": change})
     return change
 
 
@@ -106,9 +111,13 @@ def insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     return postgresql.insert(table)
 
 
-def replace(tx: Connection, table: Table, keys: Iterable[str], row: dict[str, Any]) -> None:
+def replace(tx: Connection, table: Table, keys: Sequence[str], row: dict[str, Any]) -> None:
     """Insert the row, or give the one with the same keys its values."""
-    statement = insert(tx.dialect.name, table).values(row)
-    keys = list(keys)
-    rest = {name: statement.excluded[name] for name in row if name not in keys}
-    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+    tx.execute(_replace(tx.dialect.name, table, tuple(keys), tuple(row)), row)
+
+
+@functools.cache
+def _replace(dialect: str, table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Any:
+    statement = insert(dialect, table).values({name: bindparam(name) for name in names})
+    rest = {name: statement.excluded[name] for name in names if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
