@@ -150,6 +150,12 @@ def test_a_period_that_was_told_otherwise_needs_the_whole_session() -> None:
     assert difference.part("sessions", session(), now, NEW.release) is None
 
 
+def test_a_start_that_stands_twice_needs_the_whole_session() -> None:
+    now = session(at=20, charging_periods=[period(), period(0, kwh=2)])
+
+    assert difference.part("sessions", session(), now, NEW.release) is None
+
+
 def test_tariffs_and_what_names_an_object_are_never_patched() -> None:
     assert difference.part("tariffs", tariff(), tariff(at=1, currency="EUR"), NEW.release) is None
     assert difference.part("tokens", token(), token(uid="other", at=1), NEW.release) is None

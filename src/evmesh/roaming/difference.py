@@ -39,7 +39,9 @@ def part(kind: str, told: Document, now: Document, release: Release) -> Part | N
     if kind == "sessions" and release.patch_appends_periods and "charging_periods" in fields:
         before = told.get("charging_periods") or []
         after = now["charging_periods"]
-        if after[: len(before)] != before:
+        starts = [period["start_date_time"] for period in after]
+        # A start names a period: one that stands twice would arrive once.
+        if after[: len(before)] != before or len(set(starts)) < len(starts):
             return None
         fields["charging_periods"] = after[len(before) :]
     return Part(PATCHED[kind], _stamped(fields, now))
