@@ -586,7 +586,9 @@ CHANGES: tuple[Change, ...] = (
         "AuthorizationInfo", edit=_allowed_rules, up=None, down=_allowed_down,
         losses=("AuthorizationInfo.token", "AuthorizationInfo.authorization_reference"),
     ),
-    retold("LocationReferences", edit=_references_rules, up=None, down=None),
+    retold(
+        "LocationReferences", edit=_references_rules, up=None, down=None, losses=("LocationReferences.connector_ids",)
+    ),
     retold(
         "Session", edit=_session_rules, up=_session_up, down=_session_down,
         losses=("Session.total_cost", "Session.authorization_reference", "Session.cdr_token"),
