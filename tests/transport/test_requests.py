@@ -1,6 +1,7 @@
 """What is wrong with a request is named before a handler sees it."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
@@ -178,6 +179,16 @@ def test_no_query_breaks_anything(query: bytes) -> None:
     except (InvalidParameter, BadRequest):
         return
     assert all(found.values())
+
+
+@given(st.text(alphabet="ab1&=.:-%+;", max_size=20))
+def test_the_short_way_and_the_long_way_read_a_query_alike(query: str) -> None:
+    expected = {n: v for n, v in parse_qsl(query, keep_blank_values=True, errors="replace") if n and v}
+    try:
+        found = query_of(query.encode(), OPERATIONS["tokens.receiver.get"])
+    except (InvalidParameter, BadRequest):
+        return
+    assert found == expected
 
 
 def test_routing_headers_name_a_party() -> None:

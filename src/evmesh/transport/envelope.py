@@ -6,19 +6,26 @@ from datetime import datetime
 from typing import Any
 
 from evmesh.ocpi import wire
-from evmesh.ocpi.types import timestamp
 
 
 def envelope(data: Any, status_code: int, message: str | None, moment: datetime) -> bytes:
-    """The text of an answer. `data` that is JSON text already (bytes) goes in as it is; None is left out."""
+    """The text of an answer at a moment in UTC.
+
+    `data` that is JSON text already (bytes) goes in as it is; None is left out.
+    """
     parts = [b"{"]
     if data is not None:
         parts += b'"data":', data if isinstance(data, bytes) else wire.encode(data), b","
     parts.append(b'"status_code":%d,' % status_code)
     if message is not None:
         parts += b'"status_message":', wire.encode(message), b","
-    parts.append(b'"timestamp":"%s"}' % timestamp(moment).encode())
+    parts.append(b'"timestamp":"%s"}' % _stamp(moment))
     return b"".join(parts)
+
+
+def _stamp(moment: datetime) -> bytes:
+    """A moment in UTC as the specification writes it, 24 characters. Every answer has one, so it is made in C."""
+    return moment.isoformat(timespec="milliseconds")[:23].encode() + b"Z"
 
 
 def status_code_in(answer: Any) -> int | None:

@@ -45,3 +45,17 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        self._answered: dict[tuple[str, int, int], tuple[Counter, Histogram]] = {}
+
+    def answered(self, operation: str, http_status: int, status_code: int, seconds: float) -> None:
+        """One request is answered; `status_code` 0 where nobody got an envelope."""
+        key = (operation, http_status, status_code)
+        found = self._answered.get(key)
+        if found is None:
+            # Looking instruments up by their labels costs more than using them.
+            found = self._answered[key] = (
+                self.requests.labels(operation, str(http_status), str(status_code or "none")),
+                self.request_seconds.labels(operation),
+            )
+        found[0].inc()
+        found[1].observe(seconds)

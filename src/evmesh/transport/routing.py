@@ -93,9 +93,19 @@ class Map:
             release: _endpoints([o for o in operations if not o.releases or release in o.releases])
             for release in releases
         }
+        self._known: dict[tuple[str, str], Found] = {}
 
     def find(self, method: str, raw_path: str) -> Found:
         """`raw_path` begins with a slash. NotThere or WrongMethod say what is wrong."""
+        known = self._known.get((method, raw_path))
+        if known is None:
+            known = self._find(method, raw_path)
+            if not known.parameters:
+                # As many as there are operations without an id in the path.
+                self._known[method, raw_path] = known
+        return known
+
+    def _find(self, method: str, raw_path: str) -> Found:
         _, first, *rest = raw_path.split("/")
         if first == "versions" and rest in ([], [""]):
             return _match(self._versions, None, method, "")

@@ -161,8 +161,7 @@ class Server:
         finally:
             self._metrics.running.dec()
         took = time.perf_counter() - began
-        self._metrics.requests.labels(exchange.operation, str(http_status), str(exchange.status_code or "none")).inc()
-        self._metrics.request_seconds.labels(exchange.operation).observe(took)
+        self._metrics.answered(exchange.operation, http_status, exchange.status_code, took)
         if log.isEnabledFor(logging.INFO):
             who = exchange.caller.partner.name if exchange.caller else "unknown"
             log.info(
@@ -203,7 +202,7 @@ class Server:
                 operation=found.operation,
                 partner=partner,
                 dialect=spoken,
-                path=found.parameters,
+                path=dict(found.parameters),
                 query={},
                 url=f"{self._url}{ROOT}{exchange.path}",
                 token_hash=exchange.caller.token.hash,
@@ -256,8 +255,7 @@ class Server:
             (answering,) = self._parties.values()
         if answering is not None:
             exchange.out |= _party_headers("from", answering)
-        passes_on = partner.hub_party_id is not None or partner.plays("HUB")
-        if call.from_party is not None and not passes_on and not partner.owns(call.from_party):
+        if call.from_party is not None and not partner.owns(call.from_party) and not _passes_on(partner):
             raise InvalidParameter(f"OCPI-from-party-id: {'*'.join(call.from_party)[:20]} is no party of the caller")
         if call.to_party is not None and not self._is_hub and _folded(call.to_party) not in self._parties:
             raise InvalidParameter(f"OCPI-to-party-id: {'*'.join(call.to_party)[:20]} is no party of this platform")
@@ -310,6 +308,10 @@ def _dialect(partner: Partner, found: Found) -> Dialect:
     if found.operation.module not in HANDSHAKE and found.release != partner.release:
         raise NotThere(f"this connection speaks {partner.release}; PUT the credentials of {found.release} to change it")
     return dialect(found.release, partner.base64_token)
+
+
+def _passes_on(partner: Partner) -> bool:
+    return partner.hub_party_id is not None or partner.plays("HUB")
 
 
 def _distinct(parties: Iterable[Party]) -> dict[Party, Party]:
