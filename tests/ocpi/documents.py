@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from evmesh.ocpi.releases import RELEASES, Context
 from evmesh.ocpi.schema import SESSION_ONLY, FieldRule, Rules
 from evmesh.ocpi.types import timestamp
+from evmesh.ocpi.wire import decode
 
 Document = dict[str, Any]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -367,6 +369,17 @@ def lost(rules: Rules, name: str, before: Document, after: Document) -> set[str]
         else:
             found.add(f"{name}.{field}")
     return found
+
+
+# Documents of our own making, kept as files.
+
+WIRE = Path(__file__).resolve().parents[1] / "wire"
+
+
+def own(release: str, name: str, kind: str = "least_fields", **changes: Any) -> Document:
+    """A document of `tests/wire`, with some of its fields set otherwise; None leaves one out."""
+    document = decode((WIRE / release / f"{name}.{kind}.json").read_bytes()) | changes
+    return {key: value for key, value in document.items() if value is not None}
 
 
 # Translating.

@@ -49,6 +49,12 @@ _MOST_DIGITS = 400
 _UNUSUAL_TIMESTAMP = re.compile(rb"-\d\d(?:[t ]\d\d:|T\d\d:\d\d:\d\d(?:\.\d{5,}|(?:\.\d*)?[+\-z]))")
 
 
+# An escaped backslash, a pair of surrogates, or (the group) half of one: what is left of an emoji that was cut.
+_SURROGATES = re.compile(
+    rb"\\(?:\\|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2}))"
+)
+
+
 def _exact(text: str) -> Decimal:
     """A number as it stands, unless it is so far out that to compute with it would eat the machine."""
     number = Decimal(text)
@@ -62,11 +68,19 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def decode(body: bytes | str) -> Any:
-    """The JSON value, numbers as int or exact Decimal; NotJson says where the text breaks off or goes too deep."""
-    if isinstance(body, bytes) and body.startswith(_BYTE_ORDER_MARK):
-        body = body[len(_BYTE_ORDER_MARK) :]
+    """The JSON value, numbers as int or exact Decimal; NotJson says where the text breaks off or goes too deep.
+
+    A byte order mark is skipped, and half a surrogate pair read as U+FFFD: neither is worth a page of objects.
+    """
+    text = body.encode(errors="replace") if isinstance(body, str) else body.removeprefix(_BYTE_ORDER_MARK)
     try:
-        return _decoder.decode(body)
+        try:
+            return _decoder.decode(text)
+        except msgspec.DecodeError:
+            mended = _SURROGATES.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
+            if mended == text:
+                raise
+            return _decoder.decode(mended)
     except RecursionError:
         raise NotJson("the body is nested too deeply") from None
     except (msgspec.DecodeError, UnicodeError, ArithmeticError, ValueError) as error:
