@@ -41,6 +41,8 @@ TIMES = frozenset({"TIME", "PARKING_TIME", *RESERVATION_DIMENSIONS})
 _KNOWN = frozenset(CdrDimensionType) | {"FLAT"}
 _OFFSET = re.compile(r"[+-]\d\d:?\d\d\s*$")
 _INSTANT = timedelta(microseconds=1)
+# Local clocks and the moments just before must still be in the calendar.
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000
 
 
 class Band(msgspec.Struct, frozen=True):
@@ -209,6 +211,9 @@ class _Reader:
         except (ValueError, TypeError, AttributeError):
             self.refuse("not_a_timestamp", at, f"{text!r} is not a timestamp")
             return None
+        if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            self.refuse("not_a_timestamp", at, f"{text} is beyond the calendar")
+            return None
         if _OFFSET.search(text):
             self.say("warning", "timestamp_with_offset", at, "timestamps are UTC; the offset was reckoned with")
         return moment
@@ -242,7 +247,7 @@ class _Reader:
                 self.refuse("not_an_object", place, "a dimension is an object")
                 continue
             kind, volume = dimension.get("type"), dimension.get("volume")
-            if kind not in _KNOWN:
+            if not isinstance(kind, str) or kind not in _KNOWN:
                 near = difflib.get_close_matches(str(kind).upper(), list(_KNOWN), 1, 0.6)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 self.say(
