@@ -186,7 +186,12 @@ _BY_KEY = (
     .order_by(objects.c.partner_id)
 )
 _BY_KEY_OF = _BY_KEY.where(objects.c.partner_id == bindparam("partner_id"))
-_BY_FOLDED_ID = select(*_HELD).where(objects.c.kind == bindparam("kind"), objects.c.folded_id == bindparam("folded_id"))
+_OF_ID = (
+    select(*_HELD)
+    .where(objects.c.kind == bindparam("kind"), objects.c.folded_id == bindparam("folded_id"))
+    .order_by(objects.c.partner_id, objects.c.seq)
+)
+_OF_ID_OF = _OF_ID.where(objects.c.partner_id == bindparam("partner_id"))
 _OF_CONTRACT = (
     select(*_HELD)
     .where(objects.c.folded_contract == bindparam("contract"), objects.c.absent_since.is_(None))
@@ -204,12 +209,11 @@ def by_seq(tx: Tx, seq: int) -> Held | None:
 
 def find(tx: Tx, kind: str, id: str, *, partner_id: int | None = None, absent: bool = False) -> list[Held]:
     """Everything of that id, whoever owns it, or of one partner alone, without regard to case; ours first."""
-    rows = tx.execute(_BY_FOLDED_ID, {"kind": kind, "folded_id": id.casefold()}).all()
-    found = [
-        Held(*row) for row in rows if (absent or row.absent_since is None) and partner_id in (None, row.partner_id)
-    ]
-    # Asked to sort by partner, SQLite would rather walk all of a kind by another index than sort these few.
-    return sorted(found, key=lambda held: (held.partner_id, held.seq))
+    if partner_id is None:
+        rows = tx.execute(_OF_ID, {"kind": kind, "folded_id": id.casefold()})
+    else:
+        rows = tx.execute(_OF_ID_OF, {"kind": kind, "folded_id": id.casefold(), "partner_id": partner_id})
+    return [Held(*row) for row in rows if absent or row.absent_since is None]
 
 
 def token_of_contract(tx: Tx, contract_id: str) -> Held | None:

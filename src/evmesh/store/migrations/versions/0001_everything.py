@@ -182,7 +182,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("folded_contract IS NOT NULL"),
         postgresql_where=sa.text("folded_contract IS NOT NULL"),
     )
-    op.create_index("objects_kind_folded_id", "objects", ["kind", "folded_id"])
+    op.create_index("objects_kind_folded_id_partner_id", "objects", ["kind", "folded_id", "partner_id"])
     op.create_index("objects_kind_partner_id_change", "objects", ["kind", "partner_id", "change"])
     op.create_table(
         "partner_tokens",
