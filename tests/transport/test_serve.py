@@ -5,6 +5,7 @@ import contextlib
 
 import uvicorn
 
+from evmesh.ocpi import wire
 from evmesh.ports import Answer, Call
 from evmesh.transport.limits import Limits
 from evmesh.transport.serve import configuration
@@ -72,6 +73,14 @@ async def test_a_second_request_on_a_connection_has_its_time_too() -> None:
         await reader.readuntil(b'Z"}')
         writer.write(b"GET /ocpi/versions HTTP/1.1\r\n")
         assert await reader.read() == b""
+
+
+async def test_what_is_not_even_http_gets_an_envelope() -> None:
+    async with serving(server()) as url, connected(url) as (reader, writer):
+        writer.write(b"\x16\x03\x01\x02 hello\r\n\r\n")
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert wire.decode(answer.partition(b"\r\n\r\n")[2])["status_code"] == 2000
 
 
 async def test_a_server_that_stops_finishes_what_it_has_accepted() -> None:

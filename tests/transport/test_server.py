@@ -273,6 +273,15 @@ async def test_a_body_of_fifty_megabytes_gets_its_answer_however_it_is_sent(plat
     assert (await platform.get(SENDER)).status == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_body_that_nobody_asked_for_does_no_harm(platform: Platform, method: str) -> None:
+    path = SENDER if method == "GET" else "/ocpi/2.2.1/receiver/tariffs/NL/EMS/T1"
+    for _ in range(2):
+        got = await platform.ask(method, path, data=b"<xml/>", headers={"Content-Type": "text/xml"})
+        assert got.statuses == (200, 1000)
+    assert [call.body for call in platform.calls] == [b"", b""]
+
+
 async def test_refusals_of_handlers_travel_as_their_statuses_say(platform: Platform) -> None:
     for error, statuses in (
         (InvalidParameter("/id: not that of the URL"), (200, 2001)),

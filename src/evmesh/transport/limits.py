@@ -30,8 +30,8 @@ class Limits:
 
     body_bytes: int = 8 * MEGABYTE
     nesting: int = 64
-    partner_requests: int = 32
-    partner_waiting: int = 256
+    partner_requests: int = 64
+    partner_waiting: int = 512
     body_seconds: float = 30.0
     head_seconds: float = 15.0
     idle_seconds: int = 65

@@ -12,6 +12,9 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from evmesh.base.clock import utc_now
+from evmesh.ocpi.status_codes import CLIENT_ERROR
+from evmesh.transport.envelope import envelope
 from evmesh.transport.limits import Limits
 from evmesh.transport.server import Application
 
@@ -37,6 +40,13 @@ class Patient(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_came()
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is not even HTTP gets an envelope too."""
+        body = envelope(None, CLIENT_ERROR, msg, utc_now())
+        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        self.transport.write(head + b"content-length: %d\r\n\r\n" % len(body) + body)
+        self.transport.close()
 
     def _wait_for_head(self) -> None:
         if self._head_timer is None:

@@ -58,6 +58,9 @@ DRAIN_BYTES = 64 * 1024 * 1024
 DRAIN_SECONDS = 10.0
 RETRY_AFTER = "1"
 
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+"""What comes with any other request is nobody's business, and not read."""
+
 NO_OPERATION = OPERATIONS["versions.list"]
 """Whom a path without an operation is for: whoever may call us at all."""
 
@@ -213,7 +216,8 @@ class Server:
             if spoken.release.has_routing_headers and found.operation.module not in CONFIGURATION:
                 self._route(call, exchange)
             call.query = query_of(query_string, found.operation)
-            call.body = await body_of(receive, exchange.headers, self._limits)
+            if exchange.method in WITH_BODY:
+                call.body = await body_of(receive, exchange.headers, self._limits)
             answer = await self._handlers[found.operation.id](call)
         if found.operation.paged and answer.data is None and is_success(answer.status_code):
             answer.data = b"[]"
