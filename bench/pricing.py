@@ -205,7 +205,7 @@ def show(console: Console, name: str, seconds: dict[str, float]) -> None:
     for each, one in seconds.items():
         rate, target = 1 / one, TARGETS.get(each)
         verdict = "" if target is None else f"{target:,} {'reached' if rate >= target else 'MISSED'}"
-        table.add_row(each, f"{rate:,.0f}", f"{seconds['yardstick'] / one:.2f}", verdict)
+        table.add_row(each, f"{rate:,.0f}", f"{seconds['yardstick'] / one:.3f}", verdict)
     console.print(table)
 
 

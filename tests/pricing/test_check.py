@@ -178,6 +178,27 @@ def test_summer_time_left_out_is_recognised() -> None:
     assert [habit.code for habit in found.habits] == ["summer_time_ignored"]
 
 
+def test_a_zone_without_whole_hours_has_no_other_standard_time() -> None:
+    """Lord Howe moves its clocks by half an hour: no zone of whole hours keeps its winter time."""
+    early = tariff(element(component("ENERGY", 1), start_time="07:00"), element(component("ENERGY", "0.5")))
+    summer = charge("1")
+    summer |= {"charging_periods": [period("2026-01-06T05:30:00Z", ENERGY=5, TIME="0.5")]}
+    summer |= {"start_date_time": "2026-01-06T05:30:00Z", "end_date_time": "2026-01-06T06:00:00Z"}
+    assert check(summer, [early], "Australia/Lord_Howe").verdict == "differs"
+
+
+def test_habits_that_cannot_have_been_are_passed_over() -> None:
+    """No country, no zone, no amount before taxes: nothing to compare with, and no crash."""
+    nowhere = charge("3") | {"cdr_location": None}
+    bare = tariff(element(component("ENERGY", 1)), tax_included="YES")
+    assert check(nowhere, [bare]).verdict == "cannot_be_priced"
+    plain = tariff(element(component("ENERGY", 1)))
+    assert check(nowhere, [plain]).verdict == "differs"
+    assert check(charge("3", "4"), [plain], taxes_known=False).verdict == "differs"
+    gross = TARIFF | {"elements": [element(component("ENERGY", 1, vat=21))]}
+    assert [habit.code for habit in check(charge("24.2", "24.2"), [gross]).habits] == ["gross_as_net"]
+
+
 def test_the_zone_of_the_country_is_tried() -> None:
     """06:30 and 07:00 in London are 07:30 and 08:00 in the Netherlands."""
     early = tariff(element(component("ENERGY", 1), start_time="07:30"), element(component("ENERGY", "0.5")))

@@ -130,6 +130,11 @@ def test_limits_steps_and_unknown_taxes_are_said() -> None:
     assert explain_bill(price(charge, [], ZONE))[0] == "This charge cannot be priced."
 
 
+def test_every_day_is_every_day() -> None:
+    week = [*WORKDAYS, "SATURDAY", "SUNDAY"]
+    assert "Energy, every day: 1 EUR per kWh." in explain(tariff(element(component("ENERGY", 1), day_of_week=week)))
+
+
 def test_a_gross_limit_alone_is_said() -> None:
     assert "A charge costs at most 3 EUR after taxes." in explain(
         tariff(element(component("ENERGY", 1)), max_price={"after_taxes": 3})

@@ -80,6 +80,17 @@ def test_what_cannot_be_priced_is_not_issued() -> None:
         issue(session(), TARIFF | {"currency": "SEK"})
 
 
+def test_a_session_that_nobody_numbered_and_its_signed_values() -> None:
+    nameless = session()
+    del nameless["id"]
+    values = [{"nature": "End", "plain_data": "x", "signed_data": "x"}]
+    signed = {"encoding_method": "EDL40", "signed_values": values}
+    issued = issue_cdr(nameless, [TARIFF], PLACE, ZONE, id="C1", issued_at=at("2026-01-12 17:20"), signed_data=signed)
+    assert issued.cdr["signed_data"] == signed
+    assert "session_id" not in issued.cdr
+    assert "remark" not in issued.cdr
+
+
 def test_a_credit_turns_the_total_and_nothing_else() -> None:
     issued = issue(session())
     credit = credit_cdr(issued, id="C1-CREDIT", issued_at=at("2026-02-01 09:00"))

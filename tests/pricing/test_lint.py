@@ -50,6 +50,7 @@ BROKEN: list[tuple[str, str, Document]] = [
     ("no_fallback", "warning", tariff(element(ENERGY, day_of_week=["MONDAY"]))),
     ("no_fallback", "warning", tariff(element(ENERGY, min_kwh=1))),
     ("no_fallback", "warning", tariff(element(ENERGY, min_current=6, max_duration=60))),
+    ("no_fallback", "warning", tariff(element(ENERGY, max_duration=3600))),
     ("impossible_restriction", "error", tariff(element(ENERGY, min_kwh=5, max_kwh=5), element(ENERGY))),
     ("impossible_restriction", "error", tariff(element(ENERGY, max_duration=0), element(ENERGY))),
     (

@@ -89,10 +89,7 @@ def _jump(midnight: datetime, zone: tzinfo) -> set[datetime]:
     if before == after:
         return set()
     while high - low > _SECOND:
-        middle = low + (high - low) / 2
-        middle = middle.replace(microsecond=0)
-        if middle in (low, high):
-            break
+        middle = (low + (high - low) / 2).replace(microsecond=0)
         if _offset(middle, zone) == before:
             low = middle
         else:

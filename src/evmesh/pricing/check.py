@@ -35,7 +35,7 @@ from evmesh.pricing.policy import STANDARD, PricingPolicy
 from evmesh.pricing.price import price, price_timeline
 from evmesh.pricing.taxes import UNKNOWN, Amount
 from evmesh.pricing.timeline import Timeline, read_timeline
-from evmesh.pricing.zones import UnknownZone, time_zone, zone_of_country
+from evmesh.pricing.zones import time_zone, zone_of_country
 
 Document = Mapping[str, Any]
 Verdict = Literal["agrees", "within_tolerance", "explained", "differs", "cannot_be_priced"]
@@ -229,10 +229,7 @@ class _Search:
         timeline, _ = read_timeline(self.cdr, self.policy)
         if timeline is None or self.zone is None:
             return None
-        try:
-            clock = time_zone(self.zone)
-        except UnknownZone:
-            return None
+        clock = time_zone(self.zone)
         saving = timeline.start.astimezone(clock).dst()
         offset = timeline.start.astimezone(clock).utcoffset()
         if not saving or offset is None or (offset - saving) % timedelta(hours=1):

@@ -93,16 +93,18 @@ def exact_text(value: Fraction) -> str:
 def _of_decimal(value: Decimal) -> Fraction:
     if not value.is_finite():
         raise NotANumber(f"{value} is not a finite number")
-    exponent = value.as_tuple().exponent
-    assert isinstance(exponent, int)
     # The exponent is looked at before the digits are spelt out: 1E+999999999 would fill the memory.
     if value and (value.adjusted() > 12 or abs(value) > LARGEST):
         raise NotANumber(f"{value} is too large")
+    if not value:
+        return Fraction(0)
+    _, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
     if exponent < -MOST_DECIMALS:
-        value = value.normalize()
-        if value and -int(value.as_tuple().exponent) > MOST_DECIMALS:
+        kept = "".join(map(str, digits)).rstrip("0")
+        if exponent + len(digits) - len(kept) < -MOST_DECIMALS:
             raise NotANumber(f"{_short(str(value))} has more than {MOST_DECIMALS} digits behind the point")
-    return Fraction(value) if value else Fraction(0)
+    return Fraction(value)
 
 
 def _short(value: Any) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from evmesh.pricing.exact import Rounding
 
 
-class Tax(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Tax(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One tax of a place, for tariffs that name no rate: `Tax("GST", Decimal("5"))`."""
 
     name: str
@@ -94,7 +94,7 @@ class PricingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 
     def document(self) -> dict[str, Any]:
         """The fields that differ from the defaults, and the name: what a report shows."""
-        shown: dict[str, Any] = msgspec.to_builtins(self)
+        shown: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return {"name": self.name} | shown
 
 
