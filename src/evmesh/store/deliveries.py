@@ -153,60 +153,64 @@ def due(
     No partner has more than `per_partner` tries at once, so a long queue leaves room for everybody else; those in
     `busy_partners` get none. The partner who has waited longest comes first.
     """
-    _end_leases(tx, deliveries.c.leased_until <= at, at)
+    tx.execute(_END_LATE_LEASES, {"at": at})
     begun: list[Delivery] = []
-    for partner_id, trying in _partners_with_something_due(tx, at, busy_partners):
+    # Asked partner by partner, which costs an index step each.
+    for partner_id, trying in tx.execute(_WITH_SOMETHING_DUE, {"at": at, "busy": list(busy_partners)}).all():
         room = min(per_partner - trying, limit - len(begun))
         if room > 0:
             begun += _begin(tx, partner_id, at, room, at + timedelta(seconds=lease_s))
     return begun
 
 
-def _partners_with_something_due(tx: Tx, at: datetime, busy_partners: Collection[int]) -> list[tuple[int, int]]:
-    """Each with how many tries it has already; asked partner by partner, which costs an index step each."""
+def _begin(tx: Tx, partner_id: int, at: datetime, limit: int, leased_until: datetime) -> list[Delivery]:
+    ids = list(tx.scalars(_OLDEST_DUE, {"of_partner": partner_id, "at": at, "most": limit}))
+    begun = tx.execute(_BEGIN, {"ids": ids, "until": leased_until})
+    place = {id: index for index, id in enumerate(ids)}
+    return sorted((Delivery(*row) for row in begun), key=lambda begun: place[begun.id])
+
+
+def _with_something_due() -> Any:
+    """Partners, the one who has waited longest first, each with how many tries it has already."""
     of_partner = deliveries.c.partner_id == partners.c.id
     oldest = select(func.min(deliveries.c.due_at)).where(of_partner, deliveries.c.state == WAITING)
     trying = select(func.count()).where(of_partner, deliveries.c.state == TRYING)
-    statement = select(
+    each = select(
         partners.c.id, oldest.scalar_subquery().label("oldest"), trying.scalar_subquery().label("trying")
     ).subquery()
-    found = tx.execute(
-        select(statement.c.id, statement.c.trying)
-        .where(statement.c.oldest <= at, statement.c.id.not_in(busy_partners))
-        .order_by(statement.c.oldest, statement.c.id)
+    return (
+        select(each.c.id, each.c.trying)
+        .where(each.c.oldest <= bindparam("at"), each.c.id.not_in(bindparam("busy", expanding=True)))
+        .order_by(each.c.oldest, each.c.id)
     )
-    return [(partner_id, trying) for partner_id, trying in found]
 
 
-def _begin(tx: Tx, partner_id: int, at: datetime, limit: int, leased_until: datetime) -> list[Delivery]:
-    first = (
-        select(deliveries.c.id)
-        .where(
-            deliveries.c.partner_id == partner_id,
-            deliveries.c.state == WAITING,
-            deliveries.c.due_at <= at,
-        )
-        .order_by(deliveries.c.due_at, deliveries.c.id)
-        .limit(limit)
+_WITH_SOMETHING_DUE = _with_something_due()
+_OLDEST_DUE = (
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.partner_id == bindparam("of_partner"),
+        deliveries.c.state == WAITING,
+        deliveries.c.due_at <= bindparam("at"),
     )
-    ids = list(tx.scalars(first))
-    started = (
-        update(deliveries)
-        .where(deliveries.c.id.in_(ids))
-        .values(state=TRYING, leased_until=leased_until, attempts=deliveries.c.attempts + 1, again=False)
-        .returning(
-            deliveries.c.id,
-            deliveries.c.partner_id,
-            deliveries.c.seq,
-            deliveries.c.kind,
-            deliveries.c.action,
-            deliveries.c.wanted_change,
-            deliveries.c.attempts,
-            deliveries.c.lacked_since,
-        )
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(bindparam("most"))
+)
+_BEGIN = (
+    update(deliveries)
+    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+    .values(state=TRYING, leased_until=bindparam("until"), attempts=deliveries.c.attempts + 1, again=False)
+    .returning(
+        deliveries.c.id,
+        deliveries.c.partner_id,
+        deliveries.c.seq,
+        deliveries.c.kind,
+        deliveries.c.action,
+        deliveries.c.wanted_change,
+        deliveries.c.attempts,
+        deliveries.c.lacked_since,
     )
-    place = {id: index for index, id in enumerate(ids)}
-    return sorted((Delivery(*row) for row in tx.execute(started)), key=lambda begun: place[begun.id])
+)
 
 
 def delivered(tx: Tx, id: int, change: int, told_text: str | None) -> bool:
@@ -214,11 +218,11 @@ def delivered(tx: Tx, id: int, change: int, told_text: str | None) -> bool:
 
     `told_text` is what it was told, None after a DELETE: then it holds nothing.
     """
-    row = tx.execute(select(deliveries.c.partner_id, deliveries.c.seq).where(deliveries.c.id == id)).one_or_none()
+    row = tx.execute(_WHOSE, {"of": id}).one_or_none()
     if row is None:
         return True
     if told_text is None:
-        tx.execute(delete(told).where(told.c.partner_id == row.partner_id, told.c.seq == row.seq))
+        tx.execute(_FORGET, {"of_partner": row.partner_id, "of_seq": row.seq})
     else:
         values = {"partner_id": row.partner_id, "seq": row.seq, "change": change, "text": told_text}
         replace(tx, told, ["seq", "partner_id"], values)
@@ -227,14 +231,23 @@ def delivered(tx: Tx, id: int, change: int, told_text: str | None) -> bool:
 
 def forgo(tx: Tx, id: int, change: int) -> bool:
     """There is nothing to tell of the object as of `change`; True if the partner lacks nothing newer."""
-    there = deliveries.c.id == id
-    satisfied = and_(deliveries.c.wanted_change <= change, deliveries.c.again.is_(False))
-    if tx.execute(delete(deliveries).where(there, satisfied)).rowcount:
+    if tx.execute(_SATISFIED, {"of": id, "upto": change}).rowcount:
         return True
-    back = update(deliveries).where(there)
-    return not tx.execute(
-        back.values(state=WAITING, leased_until=None, due_at=now(tx), attempts=0, again=False, error=None)
-    ).rowcount
+    return not tx.execute(_BACK, {"of": id, "at": now(tx)}).rowcount
+
+
+_WHOSE = select(deliveries.c.partner_id, deliveries.c.seq).where(deliveries.c.id == bindparam("of"))
+_FORGET = delete(told).where(told.c.partner_id == bindparam("of_partner"), told.c.seq == bindparam("of_seq"))
+_SATISFIED = delete(deliveries).where(
+    deliveries.c.id == bindparam("of"),
+    deliveries.c.wanted_change <= bindparam("upto"),
+    deliveries.c.again.is_(False),
+)
+_BACK = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("of"))
+    .values(state=WAITING, leased_until=None, due_at=bindparam("at"), attempts=0, again=False, error=None)
+)
 
 
 def failed(tx: Tx, id: int, error: str, due_at: datetime) -> None:
@@ -270,10 +283,13 @@ def settle(tx: Tx, id: int, change: int, state: Settled, error: str) -> bool:
 
 def told_of(tx: Tx, partner_id: int, seq: int) -> tuple[int, str] | None:
     """The change and the text that the partner was last told of an object; None if it holds nothing from us."""
-    row = tx.execute(
-        select(told.c.change, told.c.text).where(told.c.partner_id == partner_id, told.c.seq == seq)
-    ).one_or_none()
+    row = tx.execute(_TOLD, {"partner_id": partner_id, "seq": seq}).one_or_none()
     return None if row is None else (row.change, row.text)
+
+
+_TOLD = select(told.c.change, told.c.text).where(
+    told.c.partner_id == bindparam("partner_id"), told.c.seq == bindparam("seq")
+)
 
 
 def concerned(tx: Tx, seq: int) -> list[int]:
@@ -287,17 +303,21 @@ def concerned(tx: Tx, seq: int) -> list[int]:
 
 def next_due(tx: Tx, busy_partners: Collection[int] = ()) -> datetime | None:
     """When there is something to do next: a delivery falls due, or a lease runs out."""
-    falls_due = select(func.min(deliveries.c.due_at)).where(
-        deliveries.c.state == literal_column("'waiting'"), deliveries.c.partner_id.not_in(busy_partners)
-    )
-    runs_out = select(func.min(deliveries.c.leased_until)).where(deliveries.c.state == literal_column("'trying'"))
-    moments = [tx.scalars(falls_due).one(), tx.scalars(runs_out).one()]
+    moments = [tx.scalars(_FALLS_DUE, {"busy": list(busy_partners)}).one(), tx.scalars(_RUNS_OUT).one()]
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+# States are written as constants here and below, so that the indexes over waiting and leased rows alone are used.
+_FALLS_DUE = select(func.min(deliveries.c.due_at)).where(
+    deliveries.c.state == literal_column("'waiting'"),
+    deliveries.c.partner_id.not_in(bindparam("busy", expanding=True)),
+)
+_RUNS_OUT = select(func.min(deliveries.c.leased_until)).where(deliveries.c.state == literal_column("'trying'"))
 
 
 def release_leases(tx: Tx) -> None:
     """At the start of a node: nobody tries any more, and what had failed is tried at once."""
-    _end_leases(tx, true(), now(tx))
+    tx.execute(_END_ALL_LEASES, {"at": now(tx)})
     _try_at_once(tx, true())
 
 
@@ -336,12 +356,14 @@ def drop(tx: Tx, partner_id: int) -> None:
     tx.execute(delete(told).where(told.c.partner_id == partner_id))
 
 
-def _end_leases(tx: Tx, which: ColumnElement[bool], due_at: datetime) -> None:
-    # Written as a constant, so that the index over leased rows alone is used.
+def _end_leases(which: ColumnElement[bool]) -> Any:
     leased = deliveries.c.state == literal_column("'trying'")
-    tx.execute(
-        update(deliveries).where(leased, which).values(state=WAITING, leased_until=None, due_at=due_at, again=False)
-    )
+    ended = update(deliveries).where(leased, which)
+    return ended.values(state=WAITING, leased_until=None, due_at=bindparam("at"), again=False)
+
+
+_END_LATE_LEASES = _end_leases(deliveries.c.leased_until <= bindparam("at"))
+_END_ALL_LEASES = _end_leases(true())
 
 
 def _try_at_once(tx: Tx, which: ColumnElement[bool]) -> None:

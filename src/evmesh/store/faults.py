@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from evmesh.store.schema import faults
 from evmesh.store.transaction import Tx, next_change, now
@@ -28,16 +28,16 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 _FAULT = tuple(faults.c[name] for name in Fault.__struct_fields__)
+_OPEN = update(faults).where(
+    faults.c.kind == bindparam("of_kind"), faults.c.subject == bindparam("of_subject"), faults.c.closed_at.is_(None)
+)
+_NOTICE = _OPEN.values(detail=bindparam("newer"))
+_CLOSE = _OPEN.values(closed_at=bindparam("at"))
 
 
 def open_fault(tx: Tx, kind: str, subject: str, detail: str, *, partner_id: int | None = None) -> bool:
     """True if this is news; a fault that is open already only gets the newer detail."""
-    known = tx.execute(
-        update(faults)
-        .where(faults.c.kind == kind, faults.c.subject == subject, faults.c.closed_at.is_(None))
-        .values(detail=detail)
-    )
-    if known.rowcount:
+    if tx.execute(_NOTICE, {"of_kind": kind, "of_subject": subject, "newer": detail}).rowcount:
         return False
     next_change(tx)
     tx.execute(
@@ -50,11 +50,7 @@ def open_fault(tx: Tx, kind: str, subject: str, detail: str, *, partner_id: int 
 
 def close_fault(tx: Tx, kind: str, subject: str) -> bool:
     """True if it was open."""
-    ended = tx.execute(
-        update(faults)
-        .where(faults.c.kind == kind, faults.c.subject == subject, faults.c.closed_at.is_(None))
-        .values(closed_at=now(tx))
-    )
+    ended = tx.execute(_CLOSE, {"of_kind": kind, "of_subject": subject, "at": now(tx)})
     if ended.rowcount:
         next_change(tx)
     return bool(ended.rowcount)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from evmesh.ports import Partner, Party
 from evmesh.store import deliveries
@@ -46,6 +46,12 @@ class OurToken(msgspec.Struct, frozen=True):
 _PARTNER = tuple(partners.c[name] for name in Partner.__struct_fields__)
 _TOKEN = tuple(partner_tokens.c[name] for name in OurToken.__struct_fields__)
 
+_BY_ID = select(*_PARTNER).where(partners.c.id == bindparam("id"))
+_ALL = select(*_PARTNER).order_by(partners.c.id)
+_ALL_BUT_REMOVED = _ALL.where(partners.c.status != "removed")
+_THEIR_TOKEN = select(partners.c.their_token).where(partners.c.id == bindparam("id"))
+_BY_HASH = select(*_TOKEN).where(partner_tokens.c.hash == bindparam("hash"), partner_tokens.c.retired_at.is_(None))
+
 
 def insert(tx: Tx, name: str, **fields: Any) -> Partner:
     """A new partner; the fields are those of `Partner`. Raises `NameTaken`."""
@@ -61,7 +67,7 @@ def insert(tx: Tx, name: str, **fields: Any) -> Partner:
 
 
 def get(tx: Tx, partner_id: int) -> Partner | None:
-    row = tx.execute(select(*_PARTNER).where(partners.c.id == partner_id)).one_or_none()
+    row = tx.execute(_BY_ID, {"id": partner_id}).one_or_none()
     return None if row is None else _partner(row)
 
 
@@ -73,10 +79,7 @@ def by_name(tx: Tx, name: str) -> Partner | None:
 
 
 def all_partners(tx: Tx, *, removed: bool = False) -> list[Partner]:
-    statement = select(*_PARTNER).order_by(partners.c.id)
-    if not removed:
-        statement = statement.where(partners.c.status != "removed")
-    return [_partner(row) for row in tx.execute(statement)]
+    return [_partner(row) for row in tx.execute(_ALL if removed else _ALL_BUT_REMOVED)]
 
 
 def save(tx: Tx, partner: Partner) -> Partner:
@@ -117,7 +120,7 @@ def set_their_token(tx: Tx, partner_id: int, token: str | None) -> None:
 
 def their_token(tx: Tx, partner_id: int) -> str | None:
     """Raises `WrongKey` when the secret key in the settings is another than it was."""
-    hidden = tx.scalars(select(partners.c.their_token).where(partners.c.id == partner_id)).one_or_none()
+    hidden = tx.scalars(_THEIR_TOKEN, {"id": partner_id}).one_or_none()
     return None if hidden is None else surroundings(tx).secrets.reveal(hidden)
 
 
@@ -147,8 +150,7 @@ def token_given(tx: Tx, hash: str) -> None:
 
 def by_token(tx: Tx, hash: str) -> tuple[Partner, OurToken] | None:
     """Whose token this is, unless it was retired or its partner removed."""
-    statement = select(*_TOKEN).where(partner_tokens.c.hash == hash, partner_tokens.c.retired_at.is_(None))
-    row = tx.execute(statement).one_or_none()
+    row = tx.execute(_BY_HASH, {"hash": hash}).one_or_none()
     if row is None or not hmac.compare_digest(row.hash, hash):
         return None
     partner = get(tx, row.partner_id)
