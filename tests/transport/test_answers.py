@@ -28,7 +28,7 @@ def test_numbers_keep_every_digit_and_texts_their_quotes() -> None:
     assert wire.decode(text)["status_message"] == 'say "x"'
 
 
-@pytest.mark.parametrize("code", [b"1000", b'"1000"', b'" 1000 "'])
+@pytest.mark.parametrize("code", [b"1000", b'"1000"', b'" 1000 "', b"1000.0", b"1e3"])
 def test_a_status_in_quotes_is_taken_as_meant(code: bytes) -> None:
     assert reply_of(200, {}, b'{"status_code":' + code + b"}").ok
 
@@ -44,7 +44,16 @@ def test_a_byte_order_mark_does_no_harm() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>It works!</html>", b"[]", b"{}", b'{"status_code":true}', b'{"status_code":"fine"}', b'{"status_co'],
+    [
+        b"",
+        b"<html>It works!</html>",
+        b"[]",
+        b"{}",
+        b'{"status_code":true}',
+        b'{"status_code":"fine"}',
+        b'{"status_co',
+        b'{"status_code":1e300}',
+    ],
 )
 def test_a_success_without_an_envelope_is_nonsense(body: bytes) -> None:
     with pytest.raises(Nonsense):

@@ -447,4 +447,4 @@ def _said(reply: Reply) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    return (str(error) or type(error).__name__)[:200]
+    return " ".join(str(error).split())[:200] or type(error).__name__

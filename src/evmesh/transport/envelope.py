@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from evmesh.ocpi import wire
@@ -29,10 +30,13 @@ def _stamp(moment: datetime) -> bytes:
 
 
 def status_code_in(answer: Any) -> int | None:
-    """The OCPI status of a decoded answer, None when it is no envelope. A number in quotes is taken as meant."""
+    """The OCPI status of a decoded answer, None when it is no envelope. A number in quotes, or with a
+    point behind it, is taken as meant."""
     if not isinstance(answer, dict):
         return None
     code = answer.get("status_code")
     if isinstance(code, str) and code.strip().isascii() and code.strip().isdigit():
+        code = int(code.strip()[:5])
+    elif isinstance(code, Decimal) and code == code.to_integral_value():
         code = int(code)
     return code if isinstance(code, int) and not isinstance(code, bool) and 1000 <= code <= 9999 else None
