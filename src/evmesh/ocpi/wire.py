@@ -211,6 +211,8 @@ def write(name: str, document: Document, dialect: Dialect, context: Context | No
     """
     release = dialect.release
     context = _fresh(context)
+    if release.name_of(name) not in release.rules.objects:
+        raise Unsayable(f"{release.name} has no object {name}")
     try:
         said = release.say(name, document, context)
         raw = encode(said)
