@@ -202,6 +202,20 @@ async def test_what_a_dead_node_left_gets_one_result(
     assert stations.asked == []
 
 
+async def test_a_result_that_was_on_its_way_when_the_node_died_is_not_sent_again(
+    node: Node, peers: Partners, stations: Obedient
+) -> None:
+    partner = await befriend(node)
+    await open_city(node)
+    await command(node, partner, "start_session", start())
+    (kept,) = await node.store.read(lambda tx: commands.listing(tx))
+    await node.store.write(lambda tx: commands.move(tx, kept.id, ["accepted"], "answered", result={"result": "FAILED"}))
+    await recover(node)
+    await work(node)
+
+    assert (results(peers), await states(node)) == ([], ["untold"])
+
+
 async def test_what_waited_too_long_is_not_carried_out(
     node: Node, peers: Partners, stations: Obedient, clock: Clock
 ) -> None:

@@ -1,5 +1,6 @@
 """What stations tell becomes a Session, a CDR and an EVSE status, and nothing of it is lost."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from evmesh.ocpi.releases import NEWEST
 from evmesh.ports import Place
 from evmesh.roaming.node import Node
 from evmesh.roaming.sessions.charge import IllegalStep, UnknownCharge
-from evmesh.roaming.sessions.meter import Meter, UnknownPlace, catch_up, issue_again, running
+from evmesh.roaming.sessions.meter import Meter, UnknownPlace, catch_up, issue_again, run, running
 from evmesh.store.database import Store
 from tests.roaming.calls import (
     EMS,
@@ -111,6 +112,23 @@ async def test_updates_are_held_back_and_the_last_state_goes_out(node: Node, met
     told = await changes(node, "sessions")
     assert await catch_up(node) is None
     assert await changes(node, "sessions") == told
+
+
+async def test_a_running_node_catches_up_by_itself(node: Node, meter: Meter, clock: Clock) -> None:
+    await open_city(node)
+    id = await allowed(node, meter)
+    await meter.started(id, PLACE, at(0), None)
+    clock.forward(30)
+    await meter.metered(id, reading(0.5, "0.1"))
+    clock.forward(30)
+    stop = asyncio.Event()
+    change = await node.store.changed(0, 0)
+    loop = asyncio.create_task(run(node, stop))
+    async with asyncio.timeout(20):
+        while (await one(node, "sessions"))["kwh"] != Decimal("0.1"):
+            change = await node.store.changed(change, 1)
+        stop.set()
+        await loop
 
 
 async def test_a_restarted_node_goes_on_under_the_same_session(
