@@ -30,7 +30,7 @@ from evmesh.pricing.consistency import contradictions
 from evmesh.pricing.currencies import minor_unit
 from evmesh.pricing.exact import NotANumber, Rounding, decimal_text, number, printed_decimals, rounded
 from evmesh.pricing.habits import READINGS, ROUNDINGS, Habit
-from evmesh.pricing.plan import Plan, read_plan
+from evmesh.pricing.plan import Plan, embedded_tariffs, read_plan
 from evmesh.pricing.policy import STANDARD, PricingPolicy
 from evmesh.pricing.price import price, price_timeline
 from evmesh.pricing.taxes import UNKNOWN, Amount
@@ -108,7 +108,7 @@ def check(
         tolerance = Decimal(5).scaleb(-(minor_unit(bill.currency) or 0) - 1)
     if _largest(difference) <= Fraction(tolerance):
         return Check("within_tolerance", claim, bill, difference, (), tuple(findings))
-    given = list(tariffs) if tariffs is not None else list(cdr.get("tariffs") or [])
+    given = list(tariffs) if tariffs is not None else embedded_tariffs(cdr)
     habits = _Search(cdr, given, zone, policy, taxes_known, claim, bill.zone).found() if search else ()
     verdict: Verdict = "explained" if habits else "differs"
     return Check(verdict, claim, bill, difference, habits, tuple(findings))
@@ -245,7 +245,8 @@ def _claimed(cdr: Document, field: str, findings: list[Finding]) -> Claim | None
         if field == "total_cost":
             findings.append(Finding("error", "no_claim", "/total_cost", "the CDR names no total", fatal=True))
         return None
-    taxes = [tax.get("amount") for tax in price_.get("taxes") or [] if isinstance(tax, Mapping)]
+    given = price_.get("taxes")
+    taxes = [tax.get("amount") for tax in (given if isinstance(given, list) else []) if isinstance(tax, Mapping)]
     try:
         net = number(price_["before_taxes"])
         gross = sum((number(tax) for tax in taxes), net) if taxes else None

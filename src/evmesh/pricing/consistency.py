@@ -26,6 +26,7 @@ import msgspec
 from evmesh.base.findings import Finding, Severity, pointer
 from evmesh.pricing.bill import FIELDS
 from evmesh.pricing.exact import NotANumber, decimal_text, number, printed_decimals
+from evmesh.pricing.plan import embedded_tariffs
 from evmesh.pricing.timeline import Timeline, exact_seconds
 from evmesh.pricing.volumes import HOUR
 
@@ -78,7 +79,8 @@ def _parts(cdr: Document) -> Iterator[Finding]:
     if cdr.get("credit"):
         whole = abs(whole)
         parts = [abs(part) for part in parts]
-    limits = any(tariff.get(name) for tariff in cdr.get("tariffs") or [] for name in ("min_price", "max_price"))
+    tariffs = [tariff for tariff in embedded_tariffs(cdr) if isinstance(tariff, Mapping)]
+    limits = any(tariff.get(name) for tariff in tariffs for name in ("min_price", "max_price"))
     if abs(sum(parts) - whole) > _CENT and not limits:
         text = f"the part costs add up to {decimal_text(Fraction(sum(parts)))}, total_cost is {decimal_text(whole)}"
         yield _say("warning", "parts_do_not_add_up", "/total_cost", text)
@@ -145,7 +147,8 @@ def _signed_energy(signed: Any) -> Fraction | None:
     if not isinstance(signed, Mapping) or str(signed.get("encoding_method", "")).upper() != "OCMF":
         return None
     registers: list[Fraction] = []
-    for value in signed.get("signed_values") or []:
+    values = signed.get("signed_values")
+    for value in values if isinstance(values, list) else []:
         parts = str(value.get("plain_data", "")).split("|") if isinstance(value, Mapping) else []
         body = next((part for part in parts if part.startswith("{")), None)
         if body is None:

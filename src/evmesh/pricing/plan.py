@@ -134,9 +134,19 @@ def read_plan(tariff: Document, *, place: str = "", taxes_known: bool = True) ->
     `place` is the pointer of the tariff in whatever holds it.
     """
     reader = _Reader(place)
-    plan = reader.tariff(tariff, taxes_known)
+    plan = None
+    if isinstance(tariff, Mapping):
+        plan = reader.tariff(tariff, taxes_known)
+    else:
+        reader.refuse("not_an_object", "", "a tariff is an object")
     refused = any(finding.fatal for finding in reader.findings)
     return (None if refused else plan), reader.findings
+
+
+def embedded_tariffs(cdr: Document) -> list[Any]:
+    """The tariffs that a CDR carries; none where it has something else in that place."""
+    given = cdr.get("tariffs")
+    return given if isinstance(given, list) else []
 
 
 class _Reader:

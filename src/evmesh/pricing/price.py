@@ -37,7 +37,7 @@ from evmesh.pricing.coins import rounding_lines
 from evmesh.pricing.currencies import minor_unit
 from evmesh.pricing.limits import limited
 from evmesh.pricing.lookup import SESSION, Match, find, looked_at, preferences
-from evmesh.pricing.plan import Component, Element, Plan, read_plan
+from evmesh.pricing.plan import Component, Element, Plan, embedded_tariffs, read_plan
 from evmesh.pricing.policy import STANDARD, PricingPolicy
 from evmesh.pricing.restrictions import oddities, reason
 from evmesh.pricing.selection import NO_TARIFF, UNKNOWN_TARIFF, assign
@@ -88,7 +88,7 @@ def price(
     2.1.1, whose prices say nothing of taxes: amounts after taxes are then unknown. A session in progress is priced
     alike, with its present end. Never raises on odd documents: look at `bill.findings` and `bill.total`.
     """
-    given = list(tariffs) if tariffs is not None else list(cdr.get("tariffs") or [])
+    given = list(tariffs) if tariffs is not None else embedded_tariffs(cdr)
     timeline, findings = read_timeline(cdr, policy)
     plans: list[Plan] = []
     for index, tariff in enumerate(given):
