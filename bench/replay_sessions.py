@@ -3,10 +3,11 @@
     python -m bench.replay_sessions --charge-points irve-statique.json.gz --sessions irve-dynamique-sessions.json.gz
 
 Two platforms, each with its own database: the eMSP is a process of its own, the CPO runs here. The CPO takes in the
-register's charge points; they register with each other; each session is told as a station would tell it (a card is held
-to the reader, energy flows, it stops), with a card of the eMSP that need not be asked for; the CDRs travel over HTTP.
-Then both sides are compared. What cannot be charged is counted and listed: at charge points without a plug, ending
-before they start, identical twins of another.
+register's charge points; they register with each other; each session is told as a station would tell it (a card is
+held to the reader, energy flows, it stops), with a card of the eMSP that need not be asked for; the CDRs travel over
+HTTP. Then both sides are compared. Before that, the eMSP pulls the charge points, which is timed as well. What cannot
+be charged is counted and listed: at charge points without a plug, ending before they start, identical twins of
+another.
 
 Exit status 1 when a CDR is missing, is there twice, or holds another energy.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -62,8 +64,8 @@ def node(folder: Path, party: str) -> config.Settings:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[None]:
-    """The node of this folder as a process of its own."""
+def running(folder: Path) -> Iterator[int]:
+    """The node of this folder as a process of its own; its number."""
     process = subprocess.Popen(
         [sys.executable, "-m", "evmesh", "-C", str(folder), "serve"], stdout=subprocess.PIPE, text=True
     )
@@ -71,10 +73,16 @@ def running(folder: Path) -> Iterator[None]:
     if not process.stdout.readline():
         raise SystemExit("the eMSP did not start")
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has computed so far; on Linux only."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def cards(settings: config.Settings) -> list[str]:
@@ -122,6 +130,16 @@ async def replay(
     return charged
 
 
+async def pulled(settings: config.Settings, count: int) -> None:
+    """Until the eMSP holds so many Locations."""
+    store = await Store.open(settings.database, settings.secret_key)
+    change = 0
+    while sum(n for (kind, _), n in (await store.read(objects.counts)).items() if kind == "locations") < count:
+        change = await store.changed(change, 5.0)
+        await asyncio.sleep(0.1)
+    await store.close()
+
+
 async def drained(store: Store) -> None:
     """Until nothing is left to deliver."""
     change = 0
@@ -164,8 +182,9 @@ async def run(arguments: argparse.Namespace, folder: Path) -> int:
     uids = await cards(emsp_settings)
     ready: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(cpo_settings, ready=ready.set_result))
-    with running(folder / "emsp"):
-        cpo = (await ready).node
+    with running(folder / "emsp") as emsp_pid:
+        cpo_running = await ready
+        cpo = cpo_running.node
         rows = [wire.decode(body) for _, body in importing.items(arguments.charge_points.read_bytes())]
         country_code, party_id = cpo.parties[0].party
         began = time.perf_counter()
@@ -181,6 +200,9 @@ async def run(arguments: argparse.Namespace, folder: Path) -> int:
         invitation = await partners.invite(cpo, "emsp")
         async with opened(emsp_settings) as emsp:
             await partners.connect(emsp, invitation.versions_url, invitation.token, name="cpo")
+        began = time.perf_counter()
+        await pulled(emsp_settings, len(documents))
+        console.print(f"{len(documents)} Locations pulled, in {time.perf_counter() - began:.1f} s")
         change = 0
         while len(await cpo.store.read(lambda tx: objects.listing(tx, "tokens", theirs=True))) < len(uids):
             change = await cpo.store.changed(change, 5.0)
@@ -199,16 +221,20 @@ async def run(arguments: argparse.Namespace, folder: Path) -> int:
                 sessions.append(session)
             if arguments.limit and len(sessions) == arguments.limit:
                 break
+        cpu_before = time.process_time(), cpu_seconds(emsp_pid)
         began = time.perf_counter()
         charged = await replay(cpo, sessions, places, uids)
         told = time.perf_counter() - began
         await drained(cpo.store)
         took = time.perf_counter() - began
+        cpu = time.process_time() - cpu_before[0], cpu_seconds(emsp_pid) - cpu_before[1]
         found = await compare(emsp_settings, charged)
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+        cpo_running.stop()
+        await serving
     print(f"{len(sessions)} sessions charged; left out: {dict(left_out) or 'none'}")
     print(f"{len(sessions) / told:.0f} sessions a second through the CPO, {len(sessions) / took:.0f} until the eMSP")
+    at_cpo, at_emsp = (1000 * seconds / len(sessions) for seconds in cpu)
+    print(f"CPU: {at_cpo:.2f} ms a session at the CPO, {at_emsp:.2f} ms at the eMSP")
     print(
         "at the eMSP: " + ", ".join(f"{found[name]} {name}" for name in ("right", "missing", "twice", "another energy"))
     )
