@@ -19,6 +19,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
+from threading import RLock
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -56,6 +57,10 @@ CISTRING = r"[\x20-\x7e]*"
 PRINTABLE = r"[^\x00-\x1f\x7f]*"
 ABSOLUTE_URL = r"[A-Za-z][A-Za-z0-9+.\-]*://\S+"
 DATETIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z?"
+
+_building = RLock()
+"""msgspec shows other threads a type that it has only half prepared, and they crash on it: one prepares at a time, and
+no type is handed out before it is ready."""
 
 LARGEST = 10**18
 """No quantity is larger; a number beyond it is a fault or an attack."""
@@ -221,7 +226,9 @@ class Checkers:
         key = (name, plain, sending)
         found = self._decoders.get(key)
         if found is None:
-            found = self._decoders[key] = msgspec.json.Decoder(self._object(name, plain, sending))
+            with _building:
+                found = self._decoders.get(key) or msgspec.json.Decoder(self._object(name, plain, sending))
+                self._decoders[key] = found
         return found
 
     def _object(self, name: str, plain: bool, sending: bool) -> Any:
@@ -282,8 +289,21 @@ def _whole(pattern: str) -> str:
     return rf"^(?:{pattern})\Z"
 
 
-@cache
+_laxes: dict[type[Object], type[Object]] = {}
+
+
 def _lax(cls: type[Object]) -> type[Object]:
+    """The class as lax as documents are, prepared for conversion."""
+    found = _laxes.get(cls)
+    if found is None:
+        with _building:
+            found = _laxes.get(cls) or _made_lax(cls)
+            msgspec.json.Decoder(found)
+            _laxes[cls] = found
+    return found
+
+
+def _made_lax(cls: type[Object]) -> type[Object]:
     hints = typing.get_type_hints(cls, localns=_names(), include_extras=True)
     fields: list[Any] = []
     for name, default in _defaults(cls):

@@ -28,6 +28,10 @@ class Aside(msgspec.Struct, frozen=True):
     at: datetime
 
 
+_PREPARED = msgspec.json.Decoder(list[Finding])
+"""msgspec prepares a type when it is first converted to, and several threads must not do so at once."""
+
+
 def keep(tx: Tx, partner_id: int, kind: str, key: str | None, text: str, findings: Iterable[Finding]) -> None:
     """Put an object aside, in place of the former one of the same key; without a key, of the same text."""
     same = aside.c.key == key if key is not None else (aside.c.key.is_(None)) & (aside.c.text == text)

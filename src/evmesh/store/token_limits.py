@@ -30,6 +30,10 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     places: list[Places] | None = None
 
 
+_PREPARED = msgspec.json.Decoder(Limits)
+"""msgspec prepares a type when it is first converted to, and several threads must not do so at once."""
+
+
 def put(tx: Tx, key: str, limits: Limits | None) -> None:
     """Limit one of our tokens, by its key; None lifts all limits."""
     next_change(tx)
