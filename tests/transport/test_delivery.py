@@ -21,6 +21,7 @@ from evmesh.ports import Nonsense, NotYet, Partner, Push, Reply, Unreachable
 from evmesh.store import deliveries, faults, objects, partners
 from evmesh.store.database import Store
 from evmesh.store.deliveries import Delivery
+from evmesh.store.errors import Unavailable
 from evmesh.transport.client import NotConnected
 from evmesh.transport.delivery import DOUBTFUL, REFUSED, WAITS, Courier
 from evmesh.transport.limits import Limits
@@ -48,8 +49,12 @@ class Watched:
         self.store = store
         self.read, self.changed = store.read, store.changed
         self._written = asyncio.Condition()
+        self.broken = 0
 
     async def write(self, run: Callable[..., Any]) -> Any:
+        if self.broken:
+            self.broken -= 1
+            raise Unavailable("the disk is full")
         try:
             return await self.store.write(run)
         finally:
@@ -426,6 +431,44 @@ async def test_a_cdr_that_certainly_never_arrived_is_not_doubtful(market: Market
     async with market.delivering():
         await market.until_nothing_is_lacking()
     assert len(market.told) == 4
+
+
+async def test_a_cdr_whose_arrival_could_not_be_written_down_may_have_arrived(
+    market: Market, caplog: pytest.LogCaptureFixture
+) -> None:
+    partner = await market.partner()
+    await market.change("C1", partner, kind="cdrs")
+
+    def answer(verb: str, name: str) -> Reply:
+        if len(market.told) > 1:
+            return REFUSAL
+        market.store.broken = 1
+        return OK
+
+    market.answers = answer
+    with caplog.at_level(logging.CRITICAL, "evmesh.transport.delivery"):
+        async with market.delivering():
+            await market.until_row(lambda row: row.state == "doubtful")
+
+
+async def test_what_cannot_be_written_down_at_all_is_left_to_the_lease(
+    market: Market, caplog: pytest.LogCaptureFixture
+) -> None:
+    partner = await market.partner()
+    await market.change("L1", partner)
+    asked = asyncio.Event()
+
+    def answer(verb: str, name: str) -> Reply:
+        market.store.broken = 2
+        asked.set()
+        return OK
+
+    market.answers = answer
+    async with market.delivering():
+        await asked.wait()
+    (row,) = await market.rows()
+    assert row.state == "trying"
+    assert "could not be written down" in caplog.text
 
 
 async def test_what_is_refused_again_and_again_waits_for_its_next_change(market: Market) -> None:

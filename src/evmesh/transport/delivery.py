@@ -224,10 +224,12 @@ class Courier:
         self._places[row.partner_id] = self._places.get(row.partner_id, 0) + 1
         task = self._running[row.id] = asyncio.create_task(self._deliver(row, partner))
 
-        def ended(_: asyncio.Task[None]) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
             del self._running[row.id]
             self._places[row.partner_id] -= 1
             self._wake.set()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("delivery %d could not be written down: its lease must run out", row.id, exc_info=error)
 
         task.add_done_callback(ended)
 
@@ -336,6 +338,8 @@ class Courier:
         self._metrics.deliveries.labels(kind).inc()
         match outcome:
             case Delivered():
+                # Should it fail to be written down, the next try must know.
+                note.may_have_arrived = True
                 await self._end(row, lambda tx: deliveries.delivered(tx, row.id, push.change, push.told))
                 if self._patience.answered(partner.id):
                     self._hurry.add(partner.id)

@@ -46,7 +46,7 @@ class Limits:
     pages: int = 100_000
     partner_connections: int = 32
 
-    deliveries: int = 8
+    deliveries: int = 16
     delivery_lease_seconds: float = 120.0
 
 
