@@ -29,6 +29,7 @@ LABELS: dict[str, dict[str, str]] = {
         "within_tolerance": "The CDR says {claim}, {difference}: within tolerance.",
         "explained": "The CDR says {claim}, {difference}: explained by {habits}.",
         "differs": "The CDR says {claim}, {difference}: no known habit explains it.",
+        "apart": "The CDR says {claim}, {difference}.",
         "credit": "It is a credit: what is refunded is the negative of this.",
         "more": "{amount} more", "less": "{amount} less", "same": "the same",
     },
@@ -40,6 +41,7 @@ LABELS: dict[str, dict[str, str]] = {
         "within_tolerance": "CDR:en anger {claim}, {difference}: inom toleransen.",
         "explained": "CDR:en anger {claim}, {difference}: det förklaras av {habits}.",
         "differs": "CDR:en anger {claim}, {difference}: ingen känd vana förklarar det.",
+        "apart": "CDR:en anger {claim}, {difference}.",
         "credit": "Den är en kreditering: det som återbetalas är detta med omvänt tecken.",
         "more": "{amount} mer", "less": "{amount} mindre", "same": "samma",
     },
@@ -139,12 +141,16 @@ def show_findings(findings: Sequence[Finding], *, all: bool) -> None:
         output.findings(shown)
 
 
-def conclusion(found: Check, cdr: Mapping[str, Any], language: str) -> Iterator[str]:
-    """What the CDR claims and what becomes of it; nothing where there is nothing to hold the claim against."""
+def conclusion(found: Check, cdr: Mapping[str, Any], language: str, *, searched: bool) -> Iterator[str]:
+    """What the CDR claims and what becomes of it; nothing where there is nothing to hold the claim against.
+
+    `searched` says that habits were looked for.
+    """
     labels = LABELS[language]
     currency = found.bill.currency
     if found.claim is not None and found.difference is not None:
-        yield labels[found.verdict].format(
+        key = "apart" if found.verdict == "differs" and not searched else found.verdict
+        yield labels[key].format(
             claim=both(found.claim.amount, currency, language),
             difference=_difference(found.difference, currency, language),
             habits="; ".join(habit.text for habit in found.habits),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +11,7 @@ import typer
 from evmesh.cli import output
 from evmesh.cli.node import with_node
 from evmesh.cli.output import Failure
+from evmesh.cli.progress import progress
 from evmesh.cli.validate import read_bytes
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ def _import(
         from evmesh.roaming import importing
 
         taken, expected = found(node, content)
-        with _progress(f"{kind} from {file}", expected) as advance:
+        with progress(f"{kind} from {file}", expected) as advance:
             return await importing.take(node, kind, taken, advance)
 
     imported = with_node(context, work)
@@ -169,20 +168,6 @@ def _import(
     # refuse is one, though it cost only itself.
     taken = imported.read > imported.refused
     raise typer.Exit(1 if imported.refused and not (register and taken) else 0)
-
-
-@contextmanager
-def _progress(title: str, expected: int | None) -> Iterator[Callable[[int], None]]:
-    if not sys.stderr.isatty():
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=expected)
-        yield lambda count: progress.advance(task, count)
 
 
 def _tell(file: str, imported: Imported) -> None:

@@ -70,6 +70,9 @@ def price(
         str | None,
         typer.Option(metavar="FILE", help="Many CDRs, one a line, or -; answers one a line.", show_default=False),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Do not look for the habit that explains a difference: many times faster.")
+    ] = False,
 ) -> None:
     if (file is None) == (batch is None):
         raise typer.BadParameter("name either a CDR or, with --batch, a file of them", param_hint="CDR")
@@ -82,6 +85,7 @@ def price(
         tariffs=tariffs_of(tariff, release) if tariff else None,
         language=paper.known_language(language),
         explain=explain,
+        search=not quick,
     )
     if batch is not None:
         price_lines(batch, terms)
@@ -92,7 +96,8 @@ def price(
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """By what CDRs are priced, and how it is told. `tariffs` is None where each CDR brings its own."""
+    """By what CDRs are priced, and how it is told. `tariffs` is None where each CDR brings its own; `search` looks for
+    the habit behind a difference."""
 
     release: str | None
     zone: str | None
@@ -100,13 +105,15 @@ class Terms:
     tariffs: list[Understood] | None = None
     language: str = "en"
     explain: bool = False
+    search: bool = True
 
     def check(self, cdr: Understood) -> tuple[Check, list[Finding]]:
         """The price held against the claim, and everything odd about the documents and the price."""
         from evmesh.pricing.check import check
 
         given = None if self.tariffs is None else [tariff.document for tariff in self.tariffs]
-        found = check(cdr.document, given, self.zone, self.policy, taxes_known=self.taxes_known(cdr))
+        taxes_known = self.taxes_known(cdr)
+        found = check(cdr.document, given, self.zone, self.policy, taxes_known=taxes_known, search=self.search)
         reading = list(cdr.findings)
         for index, tariff in enumerate(self.tariffs or ()):
             reading += [finding.below(pointer("tariffs", index)) for finding in tariff.findings]
@@ -164,7 +171,7 @@ def price_file(file: str, terms: Terms, *, json: bool) -> None:
         if found.bill.priced:
             print(paper.heading(found.bill, cdr.document) + "\n")
             show(found.bill, terms.language, cdr.document, explain=terms.explain)
-            for sentence in paper.conclusion(found, cdr.document, terms.language):
+            for sentence in paper.conclusion(found, cdr.document, terms.language, searched=terms.search):
                 print(sentence)
             print()
         paper.show_findings(findings, all=terms.explain)

@@ -21,6 +21,7 @@ def progress(title: str, total: int | None, *, output_too: bool = False) -> Iter
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    # What is printed on stderr meanwhile goes above the bar; results on stdout go their own way.
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as shown:
         task = shown.add_task(title, total=total)
         yield lambda count: shown.advance(task, count)
