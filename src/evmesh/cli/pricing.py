@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from evmesh.cli import explain, lint, price, quote
+from evmesh.cli import explain, lint, price, quote, reprice
 
 
 def add_to(app: typer.Typer) -> None:
-    for commands in (price, lint, explain, quote):
+    for commands in (price, lint, explain, quote, reprice):
         commands.add_to(app)
