@@ -28,6 +28,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 from rich.progress import Progress
 
@@ -248,7 +249,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=0, help="only so many sessions")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        raise SystemExit(asyncio.run(run(arguments, Path(folder))))
+        raise SystemExit(uvloop.run(run(arguments, Path(folder))))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Annotated
 
@@ -32,6 +31,8 @@ def serve(
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    import uvloop
+
     from evmesh.platform import Running
     from evmesh.platform import serve as run
 
@@ -39,6 +40,6 @@ def serve(
         print(f"{settings.url}/ocpi/versions answers, on {running.host}:{running.port}", flush=True)
 
     try:
-        asyncio.run(run(settings, host=host, port=port, ready=ready))
+        uvloop.run(run(settings, host=host, port=port, ready=ready))
     except OSError as error:
         raise Failure(f"cannot listen on {error.filename or host or settings.listen[0]}: {error.strerror}") from None
