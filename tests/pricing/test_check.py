@@ -115,6 +115,31 @@ def test_part_costs_are_looked_at_where_the_total_agrees() -> None:
     assert "part_cost_differs" in {finding.code for finding in found.findings}
 
 
+def test_a_fee_may_stand_with_the_fixed_part_or_with_what_it_is_for() -> None:
+    """A FLAT of 2 for the reservation: we count it with the reservation, others with the fixed part."""
+    fee = tariff(
+        element(component("FLAT", 2), component("TIME", 4), reservation="RESERVATION"),
+        element(component("FLAT", 1), component("ENERGY", "0.5")),
+    )
+    document = cdr(
+        period("2026-01-12T09:00:00Z", RESERVATION_TIME="0.5"),
+        period("2026-01-12T09:30:00Z", ENERGY=10, TIME=1),
+        end="2026-01-12T10:30:00Z",
+        total_cost={"before_taxes": 10, "taxes": []},
+        total_energy=10,
+        total_time=Decimal("1.5"),
+    )
+
+    def codes(fixed: int, reserved: int) -> set[str]:
+        parts = {"total_fixed_cost": fixed, "total_reservation_cost": reserved}
+        claimed = {name: {"before_taxes": amount, "taxes": []} for name, amount in parts.items()}
+        return {finding.code for finding in check(document | claimed, [fee], ZONE).findings}
+
+    assert "part_cost_differs" not in codes(1, 4)
+    assert "part_cost_differs" not in codes(3, 2)
+    assert "part_cost_differs" in codes(3, 3)
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [

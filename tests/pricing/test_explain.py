@@ -112,6 +112,15 @@ def test_a_bill_says_where_each_amount_comes_from() -> None:
     assert swedish[0].endswith("(eftersom: klockan 22:00 lokal tid ligger inom 22:00-06:00; fredag)")
 
 
+def test_a_period_of_years_is_not_spread_evenly() -> None:
+    charge = cdr(period("2026-01-12T09:00:00Z", ENERGY=1), end="8000-01-12T22:00:00Z")
+    spanning = [f for f in price(charge, [TARIFF], ZONE).findings if f.code == "period_spans_price_change"]
+    cheap = price(charge, [tariff(element(component("ENERGY", 1), end_date="2027-01-01"))], ZONE).findings
+    spanning += [finding for finding in cheap if finding.code == "period_spans_price_change"]
+    assert spanning
+    assert all("evenly" not in finding.message for finding in spanning)
+
+
 def test_limits_steps_and_unknown_taxes_are_said() -> None:
     charge = cdr(period("2026-01-12T09:00:00Z", ENERGY="1.01", TIME=1), end="2026-01-12T10:00:00Z")
     steps = tariff(element(component("ENERGY", 1, step_size=500)), max_price={"before_taxes": 1})

@@ -173,6 +173,8 @@ def test_impossible_readings_are_refused() -> None:
         charging_periods([reading(5, "9"), reading(0, "9")], EVENING, ZONE)
     with pytest.raises(ImpossibleReadings, match="no register"):
         charging_periods([reading(5, "NaN")], EVENING, ZONE)
+    with pytest.raises(ImpossibleReadings, match="does not last"):
+        charging_periods([reading(0, "9")], EVENING, ZONE, until=START + timedelta(days=500))
     with pytest.raises(ImpossibleReadings, match="must end"):
         charging_periods([], EVENING, ZONE, reserved_from=START)
     with pytest.raises(CannotBePriced, match="at least one element"):

@@ -1,4 +1,4 @@
-"""What a charge costs: the estimate, the running session, the CDR and the invoice, all by one engine, to the last digit.
+"""What a charge costs: estimate, running session, CDR and invoice, all by one engine, to the last digit.
 
 Documents go in as canonical dictionaries (2.3.0 words, exact numbers); clock, zone and ids are arguments; nothing here
 reads a file, asks a server or looks at a watch.

@@ -33,12 +33,16 @@ from evmesh.pricing.habits import READINGS, ROUNDINGS, Habit
 from evmesh.pricing.plan import Plan, embedded_tariffs, read_plan
 from evmesh.pricing.policy import STANDARD, PricingPolicy
 from evmesh.pricing.price import price, price_timeline
-from evmesh.pricing.taxes import UNKNOWN, Amount
+from evmesh.pricing.taxes import NOTHING, UNKNOWN, Amount
 from evmesh.pricing.timeline import Timeline, read_timeline
 from evmesh.pricing.zones import time_zone, zone_of_country
 
 Document = Mapping[str, Any]
 Verdict = Literal["agrees", "within_tolerance", "explained", "differs", "cannot_be_priced"]
+
+
+# Where a start fee may stand.
+_WITH_FEES = frozenset({"total_fixed_cost", "total_parking_cost", "total_reservation_cost"})
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -270,15 +274,23 @@ def _largest(difference: Amount) -> Fraction:
 
 
 def _parts(cdr: Document, bill: Bill) -> Iterator[Finding]:
-    """The part costs of a CDR whose total agrees."""
+    """The part costs of a CDR whose total agrees. Fees may stand with the fixed part or with what they are for."""
     ours = bill.subtotals
+    differs: dict[str, tuple[Claim, Amount]] = {}
     for field in FIELDS:
         claim = _claimed(cdr, field, [])
-        if claim is None:
-            continue
-        own = ours.get(field, Amount(Fraction(0), Fraction(0)))
-        if cdr.get("credit") and (claim.amount.net or 0) < 0:
-            own = -own
-        if not _same(own, claim) and own.net is not None:
-            text = f"{field} is {decimal_text(claim.amount.net or Fraction(0))}, priced {decimal_text(own.net)}"
-            yield Finding("warning", "part_cost_differs", "/" + field, text)
+        own = ours.get(field, NOTHING)
+        if claim is not None:
+            own = -own if cdr.get("credit") and (claim.amount.net or 0) < 0 else own
+            if own.net is not None and not _same(own, claim):
+                differs[field] = claim, own
+    moved = sum((claim.amount.net or 0) - (own.net or 0) for claim, own in differs.values())
+    if "total_fixed_cost" in differs and not moved and not differs.keys() - _WITH_FEES:
+        return
+    for field, (claim, own) in differs.items():
+        text = f"{field} is {_digits(claim.amount.net)}, priced {_digits(own.net)}"
+        yield Finding("warning", "part_cost_differs", "/" + field, text)
+
+
+def _digits(figure: Fraction | None) -> str:
+    return "unknown" if figure is None else decimal_text(figure)

@@ -42,6 +42,7 @@ Status = Literal["charging", "parking"]
 
 PLACES = 4
 _MILLISECOND = timedelta(milliseconds=1)
+_LONGEST = timedelta(days=400)
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -101,6 +102,9 @@ def charging_periods(
     until = _whole(until) if until is not None else readings[-1].moment if readings else None
     if until is None or (readings and until < readings[-1].moment):
         raise ImpossibleReadings("the charge must end, and not before its last reading")
+    begun = reserved_from or (readings[0].moment if readings else until)
+    if until - begun > _LONGEST:
+        raise ImpossibleReadings(f"a charge does not last from {timestamp(begun)} until {timestamp(until)}")
     pieces: list[_Piece] = []
     if reserved_from is not None:
         starts = readings[0].moment if readings else until

@@ -18,6 +18,9 @@ from evmesh.pricing.policy import PricingPolicy
 from evmesh.pricing.timeline import Period, State, exact_seconds
 from evmesh.pricing.volumes import HOUR
 
+# Years of cuts would take longer than the estimate is worth.
+_LONGEST = timedelta(days=400)
+
 
 def span(plan: Plan, period: Period, dimension: str, opened: Match, zone: tzinfo, policy: PricingPolicy) -> str | None:
     """What to say of a period whose price at the end is another than at the start; None when it is the same."""
@@ -27,12 +30,15 @@ def span(plan: Plan, period: Period, dimension: str, opened: Match, zone: tzinfo
     if closed is not None and (opened[1].price, opened[1].vat) == (closed[1].price, closed[1].vat):
         return None
     volume = period.volumes[dimension] / (1 if dimension == "ENERGY" else HOUR)
-    even = volume * _mean_price(plan, period, dimension, zone, policy)
-    return (
+    text = (
         f"{dimension} costs {decimal_text(opened[1].price)} at the start of the period and"
         f" {decimal_text(closed[1].price) if closed else 'nothing'} at its end; priced as"
-        f" {rounded(volume * opened[1].price, 4)}, evenly spread it would be {rounded(even, 4)}"
+        f" {rounded(volume * opened[1].price, 4)}"
     )
+    if period.end - period.start > _LONGEST:
+        return text
+    even = volume * _mean_price(plan, period, dimension, zone, policy)
+    return f"{text}, evenly spread it would be {rounded(even, 4)}"
 
 
 def _mean_price(plan: Plan, period: Period, dimension: str, zone: tzinfo, policy: PricingPolicy) -> Fraction:
