@@ -375,3 +375,91 @@ Index(
     sqlite_where=text("closed_at IS NULL"),
     postgresql_where=text("closed_at IS NULL"),
 )
+
+# Every version of a tariff that was told, by us or by a partner; nothing is ever changed here.
+tariff_versions = Table(
+    "tariff_versions",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("partner_id", Number, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("folded_id", Text, nullable=False),
+    # When it came to be known here; `last_updated` is the owner's word.
+    Column("at", Moment, nullable=False),
+    Column("last_updated", Moment, nullable=False),
+    Column("release", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Index(None, "folded_id", "owner", "partner_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+# What was found about a CDR of a partner; `seq` is that of the object. Tokens, EVSEs and sessions are folded.
+cdr_verdicts = Table(
+    "cdr_verdicts",
+    metadata,
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("partner_id", Number, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("start", Moment, nullable=False),
+    Column("end", Moment, nullable=False),
+    Column("token", Text),
+    Column("evse", Text),
+    Column("session", Text),
+    Column("is_credit", Boolean, nullable=False),
+    Column("checked_at", Moment, nullable=False),
+    Column("report", Json, nullable=False),
+    # What else a card was charged for, what else an EVSE was billed for, at that time; what else bills a session.
+    Index(None, "token", "start"),
+    Index(None, "evse", "start"),
+    Index(None, "partner_id", "session"),
+    # What is there to look at.
+    Index(None, "verdict", "seq"),
+)
+
+# Double entry: the postings of an entry add up to nothing.
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("partner_id", Number, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reference", Text),
+    # The entry of the invoice that a CDR is billed by.
+    Column("gathered_by", Number),
+    Column("at", Moment, nullable=False),
+    Column("postings", Json, nullable=False),
+    # The same thing is posted once.
+    UniqueConstraint("partner_id", "kind", "subject"),
+    Index(None, "partner_id", "currency", "id"),
+    # What an invoice gathered.
+    Index(None, "gathered_by"),
+    sqlite_autoincrement=True,
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("partner_id", Number, nullable=False),
+    Column("seq", Number, nullable=False),
+    Column("cdr", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    # Amounts as exact text.
+    Column("claimed", Text),
+    Column("expected", Text),
+    Column("opened_at", Moment, nullable=False),
+    Column("deadline", Moment, nullable=False),
+    # The CDR that takes the disputed one back, and the one that bills the session anew.
+    Column("credit_seq", Number),
+    Column("new_seq", Number),
+    Column("evidence", Json, nullable=False),
+    Column("history", Json, nullable=False),
+    Index(None, "seq"),
+    Index(None, "state", "deadline"),
+    sqlite_autoincrement=True,
+)
