@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import types as python_types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -306,14 +306,33 @@ def _lax(cls: type[Object]) -> type[Object]:
 def _made_lax(cls: type[Object]) -> type[Object]:
     hints = typing.get_type_hints(cls, localns=_names(), include_extras=True)
     fields: list[Any] = []
+    instead_of_null: list[tuple[str, Any]] = []
     for name, default in _defaults(cls):
         rule = _field_rule(name, hints[name], default is msgspec.NODEFAULT)
         of = _lax_type(rule)
         if rule.many:
             fields.append((name, list[of] | None, msgspec.field(default_factory=list)))  # type: ignore[valid-type]
+            instead_of_null.append((name, list))
         else:
-            fields.append((name, of | None, None if default is msgspec.NODEFAULT else default))
-    return msgspec.defstruct(cls.__name__, fields, bases=(), kw_only=True, frozen=False, module=cls.__module__)  # type: ignore[return-value]
+            absent = None if default is msgspec.NODEFAULT else default
+            fields.append((name, of | None, absent))
+            if absent is not None:
+                instead_of_null.append((name, lambda absent=absent: absent))
+    namespace = {"__post_init__": _without_nulls(instead_of_null)} if instead_of_null else {}
+    return msgspec.defstruct(  # type: ignore[return-value]
+        cls.__name__, fields, kw_only=True, module=cls.__module__, namespace=namespace
+    )
+
+
+def _without_nulls(defaults: list[tuple[str, Callable[[], Any]]]) -> Callable[[Object], None]:
+    """Null means the same as absent. [types_cardinality]"""
+
+    def fill(read: Object) -> None:
+        for name, default in defaults:
+            if getattr(read, name) is None:
+                setattr(read, name, default())
+
+    return fill
 
 
 def _lax_type(rule: FieldRule) -> Any:
