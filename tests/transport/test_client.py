@@ -373,6 +373,18 @@ async def test_a_public_name_that_stands_for_our_own_machine_is_refused_when_con
         assert there.requests == []
 
 
+async def test_an_address_can_be_tried_without_calling_it() -> None:
+    async with misbehaving(lambda request: ocpi()) as there, calling() as here:
+        await here.client.permit(there.url)
+        await here.client.permit("http://name.that.does.not.exist.invalid/x")
+        with pytest.raises(Forbidden):
+            await here.client.permit("http://10.0.0.1/x")
+        assert there.requests == []
+    async with calling(own="http://volta.example") as here:
+        with pytest.raises(Forbidden, match="stands for"):
+            await here.client.permit("http://localhost/x")
+
+
 async def test_a_token_that_no_header_can_carry_is_not_sent() -> None:
     async with misbehaving(lambda request: ocpi()) as there, calling() as here:
         with pytest.raises(Forbidden):

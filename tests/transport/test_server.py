@@ -437,6 +437,48 @@ async def test_requests_are_counted_by_operation_and_statuses(platform: Platform
         assert line in text
 
 
+async def test_a_line_in_the_log_says_who_asked_what_and_no_secret(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "evmesh.transport.server"):
+        await platform.get(SENDER, X_Request_ID="r-1")
+        await platform.get(SENDER, Authorization="Token c3RyYW5nZXI=")
+    assert "GET /ocpi/2.2.1/sender/locations from emsp: 200/1000 in" in caplog.text
+    assert "(request r-1)" in caplog.text
+    assert "from unknown: 401/2000" in caplog.text
+    assert "c3RyYW5nZXI" not in caplog.text
+
+
+async def test_the_application_stands_in_any_asgi_server() -> None:
+    """One that runs lifespans, gives no raw path, or mounts it below a path of its own."""
+    handed: list[Any] = []
+    got: list[Any] = []
+
+    async def take(call: Call) -> Answer:
+        handed.append(call)
+        return Answer()
+
+    server = Server({"locations.sender.get_location": take}, knows(secret=emsp()), url="https://v", parties=[VOLTA])
+
+    async def send(message: Any) -> None:
+        got.append(message["type"])
+
+    async def shut_down() -> dict[str, str]:
+        return {"type": "lifespan.shutdown" if got else "lifespan.startup"}
+
+    await server({"type": "lifespan"}, shut_down, send)
+    assert got == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": f"/below{SENDER}/é x",
+        "root_path": "/below",
+        "headers": [(b"authorization", TOKEN["Authorization"].encode())],
+    }
+    await server(scope, shut_down, send)
+    assert handed[0].path == {"location_id": "é x"}
+
+
 class Gate:
     """A handler that holds its calls until the test lets them go."""
 

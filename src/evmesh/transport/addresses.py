@@ -103,8 +103,11 @@ class CheckedResolver(AbstractResolver):
         await self._inner.close()
 
 
-def same_origin(one: SplitResult, other: SplitResult) -> bool:
-    return _origin(one) == _origin(other)
+def same_place(one: SplitResult, other: SplitResult) -> bool:
+    """The same origin, or its secure twin: where a token may go that may go to `one`."""
+    return _origin(one) == _origin(other) or (
+        one.hostname == other.hostname and other.scheme == "https" and not one.port and not other.port
+    )
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int]:

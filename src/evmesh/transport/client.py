@@ -20,7 +20,6 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 import aiohttp
@@ -28,23 +27,22 @@ from yarl import URL
 
 from evmesh import __version__
 from evmesh.base.clock import Clock, utc_now
-from evmesh.ocpi import wire
 from evmesh.ocpi.operation import Operation
 from evmesh.ocpi.roles import RECEIVERS, SENDERS
 from evmesh.ports import Forbidden, Nonsense, NoSuchEndpoint, Partner, PartnerError, Party, Reply, Unreachable
-from evmesh.transport.addresses import Addresses, CheckedResolver, same_origin
+from evmesh.transport.addresses import Addresses, CheckedResolver, same_place
 from evmesh.transport.answers import reply_of, retry_after
 from evmesh.transport.auth import authorization
 from evmesh.transport.limits import Limits
 from evmesh.transport.links import next_url
 from evmesh.transport.metrics import Metrics
 from evmesh.transport.routing import CONFIGURATION, OPERATIONS
+from evmesh.transport.walk import Walk
 
 TokenFor = Callable[[Partner], Awaitable[str]]
 """The token that a partner gave us. PartnerError when it gave none."""
 
 REDIRECTS = 5
-EMPTY_PAGES = 10
 LARGE_BODY = 512 * 1024
 KEEP_ALIVE_SECONDS = 4.0
 """Shorter than the five seconds after which many servers hang up: a request must not meet a closing connection."""
@@ -146,11 +144,11 @@ class Client:
         endpoint = _endpoint(partner, row)
         headers = await self._headers(partner, row, {}, None, None, to_party)
         asked = dict(query or {}) | ({} if limit is None else {"limit": str(limit)})
-        walk = _Walk(_with_query(endpoint, asked), _origins(partner, endpoint), self._limits.pages)
+        walk = Walk(_with_query(endpoint, asked), _origins(partner, endpoint), self._limits.pages)
         while walk.url is not None:
             got = await self._ask(row.id, "GET", walk.url, headers)
             reply = self._page(got.reply)
-            walk.step(got, reply.data)
+            walk.step(reply.data, got.url, got.next_url)
             yield reply
             if walk.url is None and walk.unlinked_rest(reply):
                 walk.go(_with_query(endpoint, asked | {"offset": str(walk.received)}))
@@ -264,7 +262,7 @@ class Client:
                 return _Got(Reply(status, None, f"redirected to {target[:200]}", None, answered), url, None)
             url = _joined(url, target)
             there = self._addresses.check(url)
-            if not _same_place(at, there):
+            if not same_place(at, there):
                 sent.pop("Authorization", None)
             at = there
         raise Nonsense(f"{_host(url)} redirects again and again")
@@ -323,57 +321,6 @@ class Client:
         return await send(request)
 
 
-class _Walk:
-    """The way through the pages of one list, and the guards against walking for ever."""
-
-    def __init__(self, url: str, origins: list[SplitResult], most: int) -> None:
-        self.url: str | None = url
-        self.received = 0
-        self._origins = origins
-        self._most = most
-        self._seen = {url}
-        self._contents: set[int] = set()
-        self._empty = 0
-        self._linked = False
-
-    def step(self, got: _Got, items: list[Any]) -> None:
-        """Note a page, and turn to the next one. Nonsense when it was there before, or leads elsewhere."""
-        self.received += len(items)
-        self._empty = 0 if items else self._empty + 1
-        if items:
-            content = hash(wire.encode([items[0], items[-1], len(items)]))
-            if content in self._contents:
-                raise Nonsense("the pages go round in a circle: the same one came twice")
-            self._contents.add(content)
-        self.url = None
-        if got.next_url is not None:
-            self._linked = True
-            self.go(self._kept_secure(got.url, got.next_url))
-
-    def go(self, url: str) -> None:
-        if url in self._seen:
-            raise Nonsense("the pages go round in a circle: a Link leads back")
-        if self._empty > EMPTY_PAGES or len(self._seen) >= self._most:
-            raise Nonsense("the list does not end")
-        if not any(_same_place(origin, urlsplit(url)) for origin in self._origins):
-            raise Nonsense(f"a Link leads elsewhere, to {_host(url)}")
-        self._seen.add(url)
-        self.url = url
-
-    def unlinked_rest(self, reply: Reply) -> bool:
-        """Whether the partner counts more objects than came and has not linked a single page: then it never links."""
-        total = reply.headers.get("X-Total-Count", "")
-        counted = total.isascii() and total.isdigit()
-        return not self._linked and bool(reply.data) and counted and int(total[:15]) > self.received
-
-    def _kept_secure(self, here: str, link: str) -> str:
-        """A platform behind a proxy that ends TLS often links itself as http; it is still the same place."""
-        now, then = urlsplit(here), urlsplit(link)
-        if now.scheme == "https" and then.scheme == "http" and now.hostname == then.hostname and not then.port:
-            return urlunsplit(then._replace(scheme="https", netloc=now.netloc))
-        return link
-
-
 def _endpoint(partner: Partner, row: Operation) -> str:
     if row.id == "versions.list":
         found = partner.versions_url
@@ -408,13 +355,6 @@ def _with_query(url: str, query: Mapping[str, str] | None) -> str:
     parts = urlsplit(url)
     added = urlencode(dict(query), quote_via=quote, safe=":")
     return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added))
-
-
-def _same_place(one: SplitResult, other: SplitResult) -> bool:
-    """The same origin, or its secure twin: where a token may go that may go to `one`."""
-    return same_origin(one, other) or (
-        one.hostname == other.hostname and other.scheme == "https" and not one.port and not other.port
-    )
 
 
 def _joined(url: str, target: str) -> str:
