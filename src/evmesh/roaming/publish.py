@@ -30,7 +30,7 @@ from evmesh.ports import Document, NotYet, Partner, Party, Push
 from evmesh.roaming import difference, kinds, visibility
 from evmesh.roaming.locations.last_updated import later, risen
 from evmesh.roaming.node import Node
-from evmesh.store import deliveries, objects
+from evmesh.store import deliveries, objects, tariff_history
 from evmesh.store.deliveries import Delivery
 from evmesh.store.objects import Held, Outcome
 from evmesh.store.schema import OURS
@@ -79,6 +79,8 @@ def put_own(tx: Tx, node: Node, kind: str, document: Document, *, partners: Sequ
         contract_id=kinds.contract_id(kind, document),
     )
     if outcome in (Outcome.CREATED, Outcome.REPLACED):
+        if kind == "tariffs":
+            tariff_history.add(tx, held)
         for partner in visibility.receivers(node, partners, kind, document):
             deliveries.lack(tx, partner.id, held.seq, kind)
     return outcome, held

@@ -29,7 +29,7 @@ from evmesh.ports import Answer, Call, Document, Partner, Party
 from evmesh.roaming import kinds
 from evmesh.roaming.node import Node
 from evmesh.roaming.publish import lookup
-from evmesh.store import objects
+from evmesh.store import objects, tariff_history
 from evmesh.store.objects import Held, Outcome
 from evmesh.store.transaction import Tx
 
@@ -206,6 +206,8 @@ def accept(
         kinds.token_party(kind, document),
         contract_id=kinds.contract_id(kind, document),
     )
+    if kind == "tariffs" and outcome in (Outcome.CREATED, Outcome.REPLACED):
+        tariff_history.add(tx, held)
     return Accepted(outcome, held, read.findings)
 
 

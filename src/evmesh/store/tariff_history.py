@@ -1,0 +1,85 @@
+"""Every version of a tariff that was told, with the time: a charge is priced by what was known when it began.
+
+A version is added in the transaction that stores the tariff, and nothing takes one away: not the next version, not the
+deletion of the tariff.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from evmesh.store.objects import Held
+from evmesh.store.schema import tariff_versions
+from evmesh.store.transaction import Tx, now
+
+
+class Version(msgspec.Struct, frozen=True):
+    """A tariff as it was told. `at` is when it came to be known here, `last_updated` what its owner says."""
+
+    id: int
+    partner_id: int
+    owner: str
+    at: datetime
+    last_updated: datetime
+    release: str
+    document: str
+
+
+_VERSION = tuple(tariff_versions.c[name] for name in Version.__struct_fields__)
+_INSERT = tariff_versions.insert()
+_VERSIONS = select(*_VERSION).where(
+    tariff_versions.c.folded_id == bindparam("folded_id"),
+    tariff_versions.c.owner == bindparam("owner"),
+    tariff_versions.c.partner_id == bindparam("partner_id"),
+)
+_IN_ORDER = _VERSIONS.order_by(tariff_versions.c.at, tariff_versions.c.id)
+_AT = (
+    _VERSIONS.where(tariff_versions.c.at <= bindparam("moment"))
+    .order_by(tariff_versions.c.at.desc(), tariff_versions.c.id.desc())
+    .limit(1)
+)
+_FIRST = _IN_ORDER.limit(1)
+
+
+def add(tx: Tx, held: Held) -> None:
+    """Keep a tariff as it now is."""
+    tx.execute(
+        _INSERT,
+        {
+            "partner_id": held.partner_id,
+            "owner": held.owner,
+            "folded_id": held.id.casefold(),
+            "at": now(tx),
+            "last_updated": held.last_updated,
+            "release": held.release,
+            "document": held.document,
+        },
+    )
+
+
+def tariff_at(tx: Tx, partner_id: int, owner: str, id: str, moment: datetime) -> Version | None:
+    """The version that was known at that moment; None when none was. `owner` is written `SE*VLT`."""
+    return _one(tx, _AT, partner_id, owner, id, moment=moment)
+
+
+def first_version(tx: Tx, partner_id: int, owner: str, id: str) -> Version | None:
+    """The oldest version that we have."""
+    return _one(tx, _FIRST, partner_id, owner, id)
+
+
+def versions(tx: Tx, partner_id: int, owner: str, id: str) -> list[Version]:
+    """All versions, oldest first."""
+    return [Version(*row) for row in tx.execute(_IN_ORDER, _named(partner_id, owner, id))]
+
+
+def _one(tx: Tx, statement: Any, partner_id: int, owner: str, id: str, **more: datetime) -> Version | None:
+    row = tx.execute(statement, _named(partner_id, owner, id) | more).one_or_none()
+    return None if row is None else Version(*row)
+
+
+def _named(partner_id: int, owner: str, id: str) -> dict[str, object]:
+    return {"partner_id": partner_id, "owner": owner.upper(), "folded_id": id.casefold()}
