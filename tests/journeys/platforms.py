@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -44,6 +44,11 @@ T = TypeVar("T")
 Lookup = Callable[..., Document | None]
 
 RELEASES = ("2.1.1", "2.2.1", "2.3.0")
+
+
+class HasParty(Protocol):
+    @property
+    def party(self) -> tuple[str, str]: ...
 
 
 def before_now(**ago: float) -> datetime:
@@ -286,7 +291,7 @@ def all_heard(kind: str, documents: Mapping[str, Document], release: str) -> dic
     return {id: as_heard(kind, document, release) for id, document in documents.items()}
 
 
-def charged(id: str, cpo: Platform, emsp: Platform) -> Document:
+def charged(id: str, cpo: HasParty, emsp: HasParty) -> Document:
     """The CDR of a charge at the first EVSE of the CPO's city, by the eMSP's first card."""
     document = cdr(cpo.party, id, emsp.party)
     place = {**document["cdr_location"], "id": "L001", "evse_uid": "E00101", "evse_id": "SE*VLT*E00101"}
