@@ -252,13 +252,20 @@ class Market:
             joining.node, invitation.versions_url, invitation.token, name=inviting.name, release=release
         )
 
-    async def pair(self, release: str, *, locations: int = 3, **settings: Any) -> tuple[Platform, Platform]:
+    async def pair(
+        self,
+        release: str,
+        *,
+        locations: int = 3,
+        databases: tuple[str | None, str | None] = (None, None),
+        **settings: Any,
+    ) -> tuple[Platform, Platform]:
         """A CPO with a small city and an eMSP with four cards, registered with each other, everything pulled.
 
         `settings` are the CPO's.
         """
-        volt = await self.platform("volt", "CPO:SE:VLT", **settings)
-        driver = await self.platform("driver", "EMSP:SE:DRV")
+        volt = await self.platform("volt", "CPO:SE:VLT", database=databases[0], **settings)
+        driver = await self.platform("driver", "EMSP:SE:DRV", database=databases[1])
         await volt.publish("tariffs", *city.tariffs(volt.party, MORNING))
         await volt.publish("locations", *city.locations(volt.party, MORNING, count=locations))
         await driver.publish("tokens", *city.tokens(driver.party, MORNING, count=4))

@@ -16,7 +16,8 @@ from evmesh.store import objects
 from evmesh.store.commands import Command
 from evmesh.store.transaction import Tx
 from tests.journeys.gate import Instead, LoseAnswer, always, once
-from tests.journeys.platforms import RELEASES, Market, Platform, as_heard, by_id
+from tests.journeys.platforms import RELEASES, Market, Platform, all_heard, as_heard, by_id
+from tests.postgres import fresh_database
 
 FAST = Place("SE", "VLT", "L004", "E00401", "1")
 """Under the tariff DC of the city: 5 SEK to start, 4.80 SEK per kWh, 25 % VAT."""
@@ -26,12 +27,11 @@ AN_HOUR_A_SECOND = 3600.0
 A_MINUTE_A_SECOND = 60.0
 
 
-async def street(market: Market, release: str, speed: float, **roaming: Any) -> tuple[Platform, Platform]:
+async def street(market: Market, release: str, speed: float, **more: Any) -> tuple[Platform, Platform]:
     """A pair whose CPO has simulated stations and tells of charges as often as it can."""
-    settings = Roaming(**{"session_update_every": 0.05, **roaming})
-    volt, driver = await market.pair(
-        release, locations=4, roaming=settings, stations=StationsTable(simulate=True, speed=speed)
-    )
+    simulated = StationsTable(simulate=True, speed=speed)
+    told_at_once = Roaming(session_update_every=0.05)
+    volt, driver = await market.pair(release, locations=4, roaming=told_at_once, stations=simulated, **more)
     await volt.until(lambda tx: stations(volt).knows(FAST))
     volt.gate.log.clear()
     driver.gate.log.clear()
@@ -244,3 +244,17 @@ async def test_a_charge_survives_what_the_network_loses(market: Market) -> None:
     mine = (await volt.ours("sessions"))[session["id"]]
     assert session == await as_it_should_be_heard(volt, driver, "sessions", mine, "2.2.1")
     assert not [fault for fault in await volt.faults() if fault.kind.startswith("delivery")]
+
+
+async def test_a_charge_between_platforms_on_postgresql(market: Market, postgres_url: str) -> None:
+    with fresh_database(postgres_url) as one, fresh_database(postgres_url) as other:
+        volt, driver = await street(market, "2.2.1", AN_HOUR_A_SECOND, databases=(one, other))
+        assert (await swipe(volt, CARD)).allowed
+        cdr = await the_bill(driver)
+        session = await session_of(driver, "COMPLETED")
+        await volt.told_everything()
+        check_figures((await volt.ours("sessions"))[session["id"]], (await volt.ours("cdrs"))[cdr["id"]])
+        assert cdr == await as_it_should_be_heard(volt, driver, "cdrs", (await volt.ours("cdrs"))[cdr["id"]], "2.2.1")
+        assert await driver.theirs("locations") == all_heard("locations", await volt.ours("locations"), "2.2.1")
+        assert not await volt.faults()
+        await market.close()
