@@ -224,6 +224,13 @@ def test_habits_that_cannot_have_been_are_passed_over() -> None:
     assert [habit.code for habit in check(charge("24.2", "24.2"), [gross]).habits] == ["gross_as_net"]
 
 
+def test_a_habit_under_which_nothing_could_be_priced_is_no_habit() -> None:
+    """The tariff ends half-way: whoever chooses anew for each period finds none, and whoever swaps taxes knows none."""
+    ending = tariff(element(component("ENERGY", 1)), end_date_time="2026-07-06T05:45:00Z")
+    assert check(charge("3"), [ending], ZONE, taxes_known=False).verdict == "differs"
+    assert check(charge("20"), [ending], ZONE).verdict == "agrees"
+
+
 def test_the_zone_of_the_country_is_tried() -> None:
     """06:30 and 07:00 in London are 07:30 and 08:00 in the Netherlands."""
     early = tariff(element(component("ENERGY", 1), start_time="07:30"), element(component("ENERGY", "0.5")))

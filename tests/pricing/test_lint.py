@@ -51,6 +51,7 @@ BROKEN: list[tuple[str, str, Document]] = [
     ("no_fallback", "warning", tariff(element(ENERGY, min_kwh=1))),
     ("no_fallback", "warning", tariff(element(ENERGY, min_current=6, max_duration=60))),
     ("no_fallback", "warning", tariff(element(ENERGY, max_duration=3600))),
+    ("no_fallback", "warning", tariff(element(ENERGY, min_power=50))),
     ("impossible_restriction", "error", tariff(element(ENERGY, min_kwh=5, max_kwh=5), element(ENERGY))),
     ("impossible_restriction", "error", tariff(element(ENERGY, max_duration=0), element(ENERGY))),
     (
