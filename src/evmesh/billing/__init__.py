@@ -1,0 +1,1 @@
+"""What is owed for charges: invoices, and what becomes of them. Pure."""

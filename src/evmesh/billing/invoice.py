@@ -1,0 +1,177 @@
+"""An invoice in the terms of EN 16931, as it is kept: everything that its documents say, and nothing of how.
+
+All amounts are decimals of the currency's coins, except where a name says `exact`. A credit note says what is given
+back as positive amounts.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+
+from evmesh.billing.vat import Category
+
+Direction = Literal["sale", "self_billing", "driver"]
+"""We invoice a partner; we write a partner's invoice to us; we invoice a driver."""
+TypeCode = Literal["380", "381", "389", "261"]
+"""UNTDID 1001: invoice, credit note, self-billed invoice, self-billed credit note."""
+
+CREDIT_NOTES = ("381", "261")
+TITLES: dict[TypeCode, str] = {
+    "380": "Invoice",
+    "381": "Credit note",
+    "389": "Self-billed invoice",
+    "261": "Self-billed credit note",
+}
+
+
+class Company(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """BG-4 or BG-7. `endpoint` with its scheme is the address that Peppol delivers to."""
+
+    name: str
+    country: str
+    street: str | None = None
+    street2: str | None = None
+    postcode: str | None = None
+    city: str | None = None
+    vat_id: str | None = None
+    legal_id: str | None = None
+    legal_scheme: str | None = None
+    endpoint: str | None = None
+    endpoint_scheme: str | None = None
+    contact: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    iban: str | None = None
+    bic: str | None = None
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """BG-25. The price stands for the whole quantity (BT-149), so that amount = quantity × price to the cent."""
+
+    id: str
+    name: str
+    description: str | None
+    quantity: Decimal
+    unit: Literal["KWH", "C62"]
+    charges: int
+    energy: Decimal
+    amount: Decimal
+    category: Category
+    rate: Decimal
+    begin: date
+    end: date
+
+
+class VatTotal(msgspec.Struct, frozen=True, kw_only=True):
+    """BG-23: one category and rate."""
+
+    category: Category
+    rate: Decimal
+    taxable: Decimal
+    tax: Decimal
+    reason: str | None = None
+    reason_code: str | None = None
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One CDR of the annex. `key` names it among all: country, party and id."""
+
+    key: str
+    id: str
+    line: str
+    start: datetime
+    end: datetime
+    location: str
+    evse: str
+    contract: str
+    tariff: str
+    energy: Decimal
+    exact_net: Decimal
+
+
+class Preceding(msgspec.Struct, frozen=True):
+    """BG-3: the invoice that a credit note gives back from."""
+
+    number: str
+    issued_on: date
+
+
+class Invoice(msgspec.Struct, frozen=True, kw_only=True):
+    """`rounding_difference` is the total before VAT less what the CDRs say exactly; `payable_rounding` is BT-114."""
+
+    number: str
+    type_code: TypeCode
+    direction: Direction
+    issued_on: date
+    due_on: date | None
+    period_begin: date
+    period_end: date
+    currency: str
+    places: int
+    seller: Company
+    buyer: Company
+    buyer_reference: str | None = None
+    order_reference: str | None = None
+    contract_reference: str | None = None
+    delivery_country: str | None = None
+    preceding: tuple[Preceding, ...] = ()
+    notes: tuple[str, ...] = ()
+    paid: bool = False
+    lines: tuple[Line, ...]
+    vat: tuple[VatTotal, ...]
+    rows: tuple[Row, ...]
+    net: Decimal
+    tax: Decimal
+    total: Decimal
+    payable_rounding: Decimal
+    payable: Decimal
+    exact_net: Decimal
+    rounding_difference: Decimal
+
+    @property
+    def is_credit_note(self) -> bool:
+        return self.type_code in CREDIT_NOTES
+
+    @property
+    def title(self) -> str:
+        return "Receipt" if self.paid and not self.is_credit_note else TITLES[self.type_code]
+
+    @property
+    def paid_amount(self) -> Decimal:
+        """BT-113."""
+        return self.total + self.payable_rounding if self.paid else Decimal(0).scaleb(-self.places)
+
+
+def remarks(invoice: Invoice) -> list[str]:
+    """BG-1: the notes, and what the cents left over."""
+    found = list(invoice.notes)
+    if invoice.rounding_difference:
+        found.append(
+            f"The charge records sum to exactly {invoice.exact_net:f} {invoice.currency} before VAT; "
+            f"rounding difference {invoice.rounding_difference:+f} {invoice.currency}."
+        )
+    return found
+
+
+def document(invoice: Invoice) -> dict[str, Any]:
+    """For machines: decimals as exact strings, dates in ISO 8601."""
+    found: dict[str, Any] = msgspec.json.decode(text(invoice))
+    return found
+
+
+def text(invoice: Invoice) -> bytes:
+    """How an invoice is kept; the same invoice always gives the same bytes."""
+    return _encoder.encode(invoice)
+
+
+def read(document: bytes | str) -> Invoice:
+    """The invoice that `text` wrote."""
+    return _decoder.decode(document)
+
+
+_encoder = msgspec.json.Encoder(decimal_format="string")
+_decoder = msgspec.json.Decoder(Invoice)

@@ -1,0 +1,99 @@
+"""Every document passes the official rules; one that was broken afterwards fails and the rule is named."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from evmesh.billing import rules
+from evmesh.billing.einvoice import cii, ubl
+from evmesh.billing.errors import MissingExtra
+from evmesh.billing.invoice import Company, Invoice, Preceding
+from evmesh.billing.vat import VatRule
+from tests.billing.charges import DRIVER, GERMAN, PERSON, REVERSE, SWEDISH, VOLT, cdr, credit, invoice
+
+pytestmark = pytest.mark.usefixtures("einvoice_extra")
+
+WRITERS: dict[rules.Syntax, Callable[[Invoice], bytes]] = {"ubl": ubl, "cii": cii}
+
+theirs = {"direction": "self_billing", "seller": DRIVER, "buyer": VOLT, "rules": [GERMAN]}
+INVOICES: dict[str, Callable[[], Invoice]] = {
+    "lines": lambda: invoice(cdr(1), cdr(2, "1.005"), cdr(3, "0")),
+    "groups, rounded": lambda: invoice(
+        *(cdr(n, "0.335", location=f"L{n % 3}") for n in range(60)), round_payable=Decimal("0.5")
+    ),
+    "credit note": lambda: invoice(credit(2, 1), preceding=[Preceding("INV-1", date(2026, 5, 1))]),
+    "self-billed": lambda: invoice(cdr(1, place="DEU"), **theirs),
+    "self-billed credit note": lambda: invoice(credit(2, 1, place="DEU"), **theirs),
+    "receipt": lambda: invoice(cdr(1), direction="driver", buyer=PERSON, buyer_kind="consumer", paid=True),
+    "two categories": lambda: invoice(cdr(1), cdr(2, place="NLD"), rules=[SWEDISH, REVERSE]),
+    "two rates": lambda: invoice(cdr(1), cdr(2, place="DEU"), rules=[SWEDISH, VatRule(category="S", rate=Decimal(19))]),
+    "sold back": lambda: invoice(cdr(1, "-2"), cdr(2, "5", energy="0")),
+    "yen": lambda: invoice(cdr(1, "1200.4", currency="JPY"), places=0),
+    **{
+        category: (lambda category=category: invoice(cdr(1), rules=[VatRule(category=category, reason="By law")]))
+        for category in ("E", "AE", "K", "G", "O")
+    },
+    "Z": lambda: invoice(cdr(1), rules=[VatRule(category="Z")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("syntax", WRITERS)
+@pytest.mark.parametrize("name", INVOICES)
+def test_the_official_rules_pass(name: str, syntax: rules.Syntax) -> None:
+    document = WRITERS[syntax](INVOICES[name]())
+    assert rules.breaches(document, syntax) == []
+
+
+@pytest.mark.parametrize(
+    ("syntax", "good", "bad", "rule"),
+    [
+        ("ubl", ">4.47<", ">4.48<", "BR-CO-10"),
+        ("cii", ">4.47<", ">4.48<", "BR-CO-10"),
+        ("ubl", ">1.12<", ">1.13<", "BR-CO-15"),
+        ("cii", ">1.12<", ">1.13<", "BR-CO-15"),
+        ("ubl", ">EUR<", ">EURO<", "BR-CL-04"),
+        ("ubl", ">INV-2026-00001<", "> <", "BR-02"),
+        ("ubl", ">380<", ">999<", "BR-CL-01"),
+        ("ubl", "cbc:IssueDate>", "cbc:Issued>", "XSD"),
+        ("cii", "ram:TypeCode>", "ram:Type>", "XSD"),
+    ],
+)
+def test_a_broken_document_is_told_by_its_rule(syntax: rules.Syntax, good: str, bad: str, rule: str) -> None:
+    document = WRITERS[syntax](INVOICES["lines"]()).decode()
+    assert good in document
+    assert rule in {each.rule for each in rules.breaches(document.replace(good, bad).encode(), syntax)}
+
+
+@pytest.mark.parametrize("syntax", WRITERS)
+def test_an_invoice_that_lacks_something_is_told_by_its_rule(syntax: rules.Syntax) -> None:
+    nobody = Company(name="Volt", country="SE")
+    standard = WRITERS[syntax](invoice(cdr(1), seller=nobody))
+    assert "BR-S-02" in {each.rule for each in rules.breaches(standard, syntax)}
+    reverse = WRITERS[syntax](invoice(cdr(1), buyer=nobody, rules=[VatRule(category="AE", reason="By law")]))
+    assert "BR-AE-02" in {each.rule for each in rules.breaches(reverse, syntax)}
+
+
+def test_what_is_no_invoice() -> None:
+    assert [each.rule for each in rules.breaches(b"<a/>", "ubl")] == ["XSD"]
+    assert [each.rule for each in rules.breaches(b"nothing", "cii")] == ["XML"]
+
+
+def test_peppol_is_named_where_it_can_deliver() -> None:
+    assert b"poacc:billing:3.0" in ubl(invoice(cdr(1)))
+    assert b"poacc:selfbilling:3.0" in ubl(invoice(cdr(1, place="DEU"), **theirs))
+    assert b"poacc" not in ubl(invoice(cdr(1), buyer=PERSON, buyer_kind="consumer"))
+    assert b"poacc" not in ubl(invoice(cdr(1), buyer_reference=None))
+
+
+@pytest.mark.parametrize("syntax", WRITERS)
+def test_the_same_invoice_gives_the_same_bytes(syntax: rules.Syntax) -> None:
+    made = INVOICES["two categories"]()
+    assert WRITERS[syntax](made) == WRITERS[syntax](made)
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "facturx.generate_xml", None)
+    with pytest.raises(MissingExtra, match=r"evmesh\[einvoice\]"):
+        ubl(invoice(cdr(1)))
