@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+
 from evmesh.base.findings import Finding
 from evmesh.ocpi import wire
 from evmesh.ocpi.dialect import dialect

@@ -14,8 +14,10 @@ from evmesh.ocpi.status_codes import InvalidParameter
 from evmesh.ports import Answer, Call, PageHeaders
 from evmesh.roaming import visibility
 from evmesh.roaming.node import Node
-from evmesh.roaming.worded import ensure_worded
-from evmesh.store import pages
+from evmesh.roaming.worded import ensure_worded, may_wait_for_others
+from evmesh.store import pages, wordings
+from evmesh.store.pages import Page
+from evmesh.store.transaction import Tx
 
 LARGEST = 2**62
 """No list is that long; the databases count no further."""
@@ -33,13 +35,19 @@ async def listing(node: Node, call: Call, kind: str) -> Answer:
     cursor = _number(call.query, "cursor", 0)
     cap = node.settings.page_limit(kind)
     limit = min(_number(call.query, "limit", cap, least=1), cap)
-    await ensure_worded(node, kind, wanted.release)
-    page, total = await node.store.read(
-        lambda tx: (
-            pages.page(tx, wanted, after_seq=cursor, offset=0 if cursor else offset, limit=limit),
-            pages.total(tx, wanted),
-        )
-    )
+
+    def look(tx: Tx) -> tuple[Page, int] | None:
+        # One look at the database where everything is worded, as it nearly always is.
+        if wordings.stale(tx, kind, wanted.release, 1):
+            return None
+        page = pages.page(tx, wanted, after_seq=cursor, offset=0 if cursor else offset, limit=limit)
+        return page, pages.total(tx, wanted)
+
+    if may_wait_for_others(kind, wanted.release):
+        await ensure_worded(node, kind, wanted.release)
+    while (found := await node.store.read(look)) is None:
+        await ensure_worded(node, kind, wanted.release)
+    page, total = found
     following = None
     if page.more:
         following = {"offset": str(offset + len(page.texts)), "limit": str(limit), "cursor": str(page.last_seq)}

@@ -30,6 +30,11 @@ NEEDS = "needs: "
 """Begins the reason of what is withheld only until another object is there."""
 
 
+def may_wait_for_others(kind: str, release: str) -> bool:
+    """Whether objects of a kind may be withheld in a release only until other objects are there."""
+    return kind in EMBEDDING and bool(dialect(release).release.steps)
+
+
 async def ensure_worded(node: Node, kind: str, release: str) -> None:
     """Make every wording of a kind in a release that is missing or out of date."""
 
@@ -39,7 +44,7 @@ async def ensure_worded(node: Node, kind: str, release: str) -> None:
 
     while (portion := await node.store.read(translate))[0]:
         await node.store.write(partial(_keep, kind=kind, release=release, portion=portion))
-    if kind in EMBEDDING and dialect(release).release.steps:
+    if may_wait_for_others(kind, release):
         await _try_again(node, kind, release)
 
 
