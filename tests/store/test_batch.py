@@ -1,11 +1,11 @@
 """Group commit: shared, and all or nothing when the commit itself fails."""
 
 import asyncio
+from sqlite3 import OperationalError
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event, text
-from sqlalchemy.exc import OperationalError
 
 from evmesh.store import batch, objects
 from evmesh.store.database import Store

@@ -7,6 +7,7 @@ it was at the start. Which states there are, and what leads from one to the next
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, or_, select, update
 
+from evmesh.store.prepared import Prepared
 from evmesh.store.schema import charges, readings
 from evmesh.store.transaction import Tx, next_change, replace
 
@@ -52,17 +54,13 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _CHARGE = select(*(charges.c[name] for name in Charge.__struct_fields__))
-_BY_ID = _CHARGE.where(charges.c.session_id == bindparam("session_id"))
 _NEWEST_FIRST = _CHARGE.order_by(charges.c.created_at.desc(), charges.c.session_id)
-_IN_STATES = _NEWEST_FIRST.where(charges.c.state.in_(bindparam("states", expanding=True)))
-_AT_EVSE = _IN_STATES.where(
-    charges.c.location_id == bindparam("location_id"), charges.c.evse_uid == bindparam("evse_uid")
+_BY_ID = Prepared(_CHARGE.where(charges.c.session_id == bindparam("session_id")))
+_OF_TOKEN = Prepared(
+    _NEWEST_FIRST.where(charges.c.token_uid == bindparam("token_uid"), charges.c.created_at >= bindparam("since"))
 )
-_OF_TOKEN = _NEWEST_FIRST.where(
-    charges.c.token_uid == bindparam("token_uid"), charges.c.created_at >= bindparam("since")
-)
-_NEXT_DUE = select(func.min(charges.c.due_at)).where(charges.c.due_at.is_not(None))
-_WAIT = (
+_NEXT_DUE = Prepared(select(func.min(charges.c.due_at)).where(charges.c.due_at.is_not(None)))
+_WAIT = Prepared(
     update(charges)
     .where(
         charges.c.session_id == bindparam("of_session"),
@@ -70,11 +68,22 @@ _WAIT = (
     )
     .values(due_at=bindparam("until"))
 )
-_READINGS = (
+_READINGS = Prepared(
     select(readings.c.at, readings.c.value)
     .where(readings.c.session_id == bindparam("session_id"))
     .order_by(readings.c.at)
 )
+
+
+@functools.cache
+def _at_evse(states: tuple[str, ...]) -> Prepared:
+    return Prepared(
+        _NEWEST_FIRST.where(
+            charges.c.location_id == bindparam("location_id"),
+            charges.c.evse_uid == bindparam("evse_uid"),
+            or_(*(charges.c.state == state for state in states)),
+        )
+    )
 
 
 def put(tx: Tx, charge: Charge) -> None:
@@ -85,38 +94,40 @@ def put(tx: Tx, charge: Charge) -> None:
 
 
 def get(tx: Tx, session_id: str) -> Charge | None:
-    found = _found(tx, _BY_ID, session_id=session_id)
-    return found[0] if found else None
+    row = _BY_ID.row(tx, session_id=session_id)
+    return None if row is None else _charge(row)
 
 
 def at_evse(tx: Tx, location_id: str, evse_uid: str, states: Collection[str]) -> list[Charge]:
     """The charges in these states at an EVSE, newest first."""
-    return _found(tx, _AT_EVSE, location_id=location_id, evse_uid=evse_uid, states=list(states))
+    rows = _at_evse(tuple(states)).rows(tx, location_id=location_id, evse_uid=evse_uid)
+    return [_charge(row) for row in rows]
 
 
 def of_token(tx: Tx, token_uid: str, since: datetime) -> list[Charge]:
     """The charges that a card began since then, newest first; uids compare without case."""
-    return _found(tx, _OF_TOKEN, token_uid=token_uid.casefold(), since=since)
+    return [_charge(row) for row in _OF_TOKEN.rows(tx, token_uid=token_uid.casefold(), since=since)]
 
 
 def in_states(tx: Tx, states: Collection[str]) -> list[Charge]:
-    return _found(tx, _IN_STATES, states=list(states))
+    return [_charge(row) for row in tx.execute(_NEWEST_FIRST.where(charges.c.state.in_(states)))]
 
 
 def due(tx: Tx, at: datetime, limit: int = 100) -> list[Charge]:
     """Charges that have something to do by then, those that wait longest first."""
-    return _found(tx, _CHARGE.where(charges.c.due_at <= at).order_by(charges.c.due_at).limit(limit))
+    statement = _CHARGE.where(charges.c.due_at <= at).order_by(charges.c.due_at).limit(limit)
+    return [_charge(row) for row in tx.execute(statement)]
 
 
 def next_due(tx: Tx) -> datetime | None:
     """When the next charge has something to do."""
-    moment: datetime | None = tx.scalars(_NEXT_DUE).one()
+    moment: datetime | None = _NEXT_DUE.value(tx)
     return moment
 
 
 def wait_until(tx: Tx, session_id: str, due_at: datetime) -> None:
     """There is something to do then, if nothing is to be done before."""
-    if tx.execute(_WAIT, {"of_session": session_id, "until": due_at}).rowcount:
+    if _WAIT.run(tx, of_session=session_id, until=due_at):
         next_change(tx)
 
 
@@ -127,8 +138,8 @@ def add_reading(tx: Tx, session_id: str, at: datetime, value: dict[str, Any]) ->
 
 def readings_of(tx: Tx, session_id: str) -> list[tuple[datetime, dict[str, Any]]]:
     """All meter values of a charge in order of time."""
-    return [(at, value) for at, value in tx.execute(_READINGS, {"session_id": session_id})]
+    return [(at, value) for at, value in _READINGS.rows(tx, session_id=session_id)]
 
 
-def _found(tx: Tx, statement: Any, **values: Any) -> list[Charge]:
-    return [Charge(**row._mapping) for row in tx.execute(statement, values)]
+def _charge(row: Any) -> Charge:
+    return Charge(**dict(zip(Charge.__struct_fields__, row, strict=True)))

@@ -43,6 +43,7 @@ from sqlalchemy import (
     update,
 )
 
+from evmesh.store.prepared import Prepared
 from evmesh.store.schema import deliveries, objects, partners, told
 from evmesh.store.transaction import Tx, insert, next_change, now, replace
 
@@ -113,18 +114,18 @@ def lack(
         "due_at": due_at or moment,
         "lacked_since": moment,
     }
-    tx.execute(_lack(tx.dialect.name), row)
+    _lack(tx.dialect.name).run(tx, **row)
 
 
 @functools.cache
-def _lack(dialect: str) -> Any:
+def _lack(dialect: str) -> Prepared:
     change = select(objects.c.change).where(objects.c.seq == bindparam("seq")).scalar_subquery()
     statement = insert(dialect, deliveries).values(
         {name: bindparam(name) for name in ("partner_id", "seq", "kind", "action", "state", "due_at", "lacked_since")}
         | {"wanted_change": change, "attempts": 0, "again": False}
     )
     old, new = deliveries.c, statement.excluded
-    return statement.on_conflict_do_update(
+    renewed = statement.on_conflict_do_update(
         index_elements=["seq", "partner_id"],
         set_={
             "action": new.action,
@@ -134,9 +135,10 @@ def _lack(dialect: str) -> Any:
             # What is being told now says the other thing, though the object did not change.
             "again": and_(old.state == TRYING, or_(old.again, old.action != new.action)),
             # After a partner has refused, what comes next is a new beginning.
-            "attempts": case((old.state.in_([WAITING, TRYING]), old.attempts), else_=0),
+            "attempts": case((or_(old.state == WAITING, old.state == TRYING), old.attempts), else_=0),
         },
     )
+    return Prepared(renewed)
 
 
 def due(
@@ -218,32 +220,33 @@ def delivered(tx: Tx, id: int, change: int, told_text: str | None) -> bool:
 
     `told_text` is what it was told, None after a DELETE: then it holds nothing.
     """
-    row = tx.execute(_WHOSE, {"of": id}).one_or_none()
-    if row is None:
+    whose = _WHOSE.row(tx, of=id)
+    if whose is None:
         return True
+    partner_id, seq = whose
     if told_text is None:
-        tx.execute(_FORGET, {"of_partner": row.partner_id, "of_seq": row.seq})
+        _FORGET.run(tx, of_partner=partner_id, of_seq=seq)
     else:
-        values = {"partner_id": row.partner_id, "seq": row.seq, "change": change, "text": told_text}
+        values = {"partner_id": partner_id, "seq": seq, "change": change, "text": told_text}
         replace(tx, told, ["seq", "partner_id"], values)
     return forgo(tx, id, change)
 
 
 def forgo(tx: Tx, id: int, change: int) -> bool:
     """There is nothing to tell of the object as of `change`; True if the partner lacks nothing newer."""
-    if tx.execute(_SATISFIED, {"of": id, "upto": change}).rowcount:
-        return True
-    return not tx.execute(_BACK, {"of": id, "at": now(tx)}).rowcount
+    return bool(_SATISFIED.run(tx, of=id, upto=change)) or not _BACK.run(tx, of=id, at=now(tx))
 
 
-_WHOSE = select(deliveries.c.partner_id, deliveries.c.seq).where(deliveries.c.id == bindparam("of"))
-_FORGET = delete(told).where(told.c.partner_id == bindparam("of_partner"), told.c.seq == bindparam("of_seq"))
-_SATISFIED = delete(deliveries).where(
-    deliveries.c.id == bindparam("of"),
-    deliveries.c.wanted_change <= bindparam("upto"),
-    deliveries.c.again.is_(False),
+_WHOSE = Prepared(select(deliveries.c.partner_id, deliveries.c.seq).where(deliveries.c.id == bindparam("of")))
+_FORGET = Prepared(delete(told).where(told.c.partner_id == bindparam("of_partner"), told.c.seq == bindparam("of_seq")))
+_SATISFIED = Prepared(
+    delete(deliveries).where(
+        deliveries.c.id == bindparam("of"),
+        deliveries.c.wanted_change <= bindparam("upto"),
+        deliveries.c.again.is_(False),
+    )
 )
-_BACK = (
+_BACK = Prepared(
     update(deliveries)
     .where(deliveries.c.id == bindparam("of"))
     .values(state=WAITING, leased_until=None, due_at=bindparam("at"), attempts=0, again=False, error=None)
@@ -283,12 +286,14 @@ def settle(tx: Tx, id: int, change: int, state: Settled, error: str) -> bool:
 
 def told_of(tx: Tx, partner_id: int, seq: int) -> tuple[int, str] | None:
     """The change and the text that the partner was last told of an object; None if it holds nothing from us."""
-    row = tx.execute(_TOLD, {"partner_id": partner_id, "seq": seq}).one_or_none()
-    return None if row is None else (row.change, row.text)
+    found: tuple[int, str] | None = _TOLD.row(tx, partner_id=partner_id, seq=seq)
+    return found
 
 
-_TOLD = select(told.c.change, told.c.text).where(
-    told.c.partner_id == bindparam("partner_id"), told.c.seq == bindparam("seq")
+_TOLD = Prepared(
+    select(told.c.change, told.c.text).where(
+        told.c.partner_id == bindparam("partner_id"), told.c.seq == bindparam("seq")
+    )
 )
 
 

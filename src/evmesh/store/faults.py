@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import bindparam, select, update
 
+from evmesh.store.prepared import Prepared
 from evmesh.store.schema import faults
 from evmesh.store.transaction import Tx, next_change, now
 
@@ -31,13 +32,13 @@ _FAULT = tuple(faults.c[name] for name in Fault.__struct_fields__)
 _OPEN = update(faults).where(
     faults.c.kind == bindparam("of_kind"), faults.c.subject == bindparam("of_subject"), faults.c.closed_at.is_(None)
 )
-_NOTICE = _OPEN.values(detail=bindparam("newer"))
-_CLOSE = _OPEN.values(closed_at=bindparam("at"))
+_NOTICE = Prepared(_OPEN.values(detail=bindparam("newer")))
+_CLOSE = Prepared(_OPEN.values(closed_at=bindparam("at")))
 
 
 def open_fault(tx: Tx, kind: str, subject: str, detail: str, *, partner_id: int | None = None) -> bool:
     """True if this is news; a fault that is open already only gets the newer detail."""
-    if tx.execute(_NOTICE, {"of_kind": kind, "of_subject": subject, "newer": detail}).rowcount:
+    if _NOTICE.run(tx, of_kind=kind, of_subject=subject, newer=detail):
         return False
     next_change(tx)
     tx.execute(
@@ -50,10 +51,10 @@ def open_fault(tx: Tx, kind: str, subject: str, detail: str, *, partner_id: int 
 
 def close_fault(tx: Tx, kind: str, subject: str) -> bool:
     """True if it was open."""
-    ended = tx.execute(_CLOSE, {"of_kind": kind, "of_subject": subject, "at": now(tx)})
-    if ended.rowcount:
+    ended = bool(_CLOSE.run(tx, of_kind=kind, of_subject=subject, at=now(tx)))
+    if ended:
         next_change(tx)
-    return bool(ended.rowcount)
+    return ended
 
 
 def open_faults(tx: Tx, *, kind: str | None = None, partner_id: int | None = None) -> list[Fault]:

@@ -19,11 +19,12 @@ import functools
 from collections.abc import Container
 from datetime import datetime
 from enum import Enum
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from sqlalchemy import and_, bindparam, func, or_, select, update
 
+from evmesh.store.prepared import Prepared
 from evmesh.store.schema import OURS, marks, objects, wordings
 from evmesh.store.transaction import Tx, give_back_change, insert, next_change, now
 
@@ -113,10 +114,11 @@ def put(
         "folded_contract": contract_id and contract_id.casefold(),
         "first_change": change,
     }
-    row = tx.execute(_upsert(tx.dialect.name, refuse_stale), values).one_or_none()
+    row = _upsert(tx.dialect.name, refuse_stale).row(tx, **values)
     if row is not None:
+        seq, first_change = row
         held = Held(
-            row.seq,
+            seq,
             kind,
             partner_id,
             country_code,
@@ -131,7 +133,7 @@ def put(
             token_party and token_party.upper(),
             None,
         )
-        return (Outcome.CREATED if row.first_change == change else Outcome.REPLACED), held
+        return (Outcome.CREATED if first_change == change else Outcome.REPLACED), held
     give_back_change(tx)
     there = get(tx, kind, key, partner_id, absent=True)
     assert there is not None, "an insert that did nothing met the row that it conflicts with"
@@ -139,8 +141,9 @@ def put(
 
 
 @functools.cache
-def _upsert(dialect: str, refuse_stale: bool) -> Any:
-    statement = insert(dialect, objects)
+def _upsert(dialect: str, refuse_stale: bool) -> Prepared:
+    columns = [column.name for column in objects.c if column.name != "seq"]
+    statement = insert(dialect, objects).values({name: bindparam(name) for name in columns})
     new = statement.excluded
     replaced = [
         "country_code",
@@ -158,11 +161,13 @@ def _upsert(dialect: str, refuse_stale: bool) -> Any:
     condition = or_(*(objects.c[name].is_distinct_from(new[name]) for name in replaced if name != "change"))
     if refuse_stale:
         condition = and_(new.last_updated >= objects.c.last_updated, condition)
-    return statement.on_conflict_do_update(
-        index_elements=["kind", "key", "partner_id"],
-        set_={name: new[name] for name in [*replaced, "folded_id", "folded_contract"]},
-        where=condition,
-    ).returning(objects.c.seq, objects.c.first_change)
+    return Prepared(
+        statement.on_conflict_do_update(
+            index_elements=["kind", "key", "partner_id"],
+            set_={name: new[name] for name in [*replaced, "folded_id", "folded_contract"]},
+            where=condition,
+        ).returning(objects.c.seq, objects.c.first_change)
+    )
 
 
 def get(tx: Tx, kind: str, key: str, partner_id: int | None = OURS, *, absent: bool = False) -> Held | None:
@@ -171,54 +176,58 @@ def get(tx: Tx, kind: str, key: str, partner_id: int | None = OURS, *, absent: b
     One that is gone is found only with `absent`.
     """
     if partner_id is None:
-        rows = tx.execute(_BY_KEY, {"kind": kind, "key": key})
+        rows = _BY_KEY.rows(tx, kind=kind, key=key)
     else:
-        rows = tx.execute(_BY_KEY_OF, {"kind": kind, "key": key, "partner_id": partner_id})
-    for row in rows.all():
-        if absent or row.absent_since is None:
-            return Held(*row)
+        rows = _BY_KEY_OF.rows(tx, kind=kind, key=key, partner_id=partner_id)
+    for row in rows:
+        held = Held(*row)
+        if absent or held.absent_since is None:
+            return held
     return None
 
 
-_BY_KEY = (
+_KEY = (
     select(*_HELD)
     .where(objects.c.kind == bindparam("kind"), objects.c.key == bindparam("key"))
     .order_by(objects.c.partner_id)
 )
-_BY_KEY_OF = _BY_KEY.where(objects.c.partner_id == bindparam("partner_id"))
-_OF_ID = (
+_BY_KEY = Prepared(_KEY)
+_BY_KEY_OF = Prepared(_KEY.where(objects.c.partner_id == bindparam("partner_id")))
+_ID = (
     select(*_HELD)
     .where(objects.c.kind == bindparam("kind"), objects.c.folded_id == bindparam("folded_id"))
     .order_by(objects.c.partner_id, objects.c.seq)
 )
-_OF_ID_OF = _OF_ID.where(objects.c.partner_id == bindparam("partner_id"))
-_OF_CONTRACT = (
+_BY_ID = Prepared(_ID)
+_BY_ID_OF = Prepared(_ID.where(objects.c.partner_id == bindparam("partner_id")))
+_OF_CONTRACT = Prepared(
     select(*_HELD)
     .where(objects.c.folded_contract == bindparam("contract"), objects.c.absent_since.is_(None))
     .order_by(objects.c.partner_id, objects.c.seq)
     .limit(1)
 )
-_BY_SEQ = select(*_HELD).where(objects.c.seq == bindparam("seq"))
+_BY_SEQ = Prepared(select(*_HELD).where(objects.c.seq == bindparam("seq")))
 
 
 def by_seq(tx: Tx, seq: int) -> Held | None:
     """The object of that number, gone or not."""
-    row = tx.execute(_BY_SEQ, {"seq": seq}).one_or_none()
+    row = _BY_SEQ.row(tx, seq=seq)
     return None if row is None else Held(*row)
 
 
 def find(tx: Tx, kind: str, id: str, *, partner_id: int | None = None, absent: bool = False) -> list[Held]:
     """Everything of that id, whoever owns it, or of one partner alone, without regard to case; ours first."""
     if partner_id is None:
-        rows = tx.execute(_OF_ID, {"kind": kind, "folded_id": id.casefold()})
+        rows = _BY_ID.rows(tx, kind=kind, folded_id=id.casefold())
     else:
-        rows = tx.execute(_OF_ID_OF, {"kind": kind, "folded_id": id.casefold(), "partner_id": partner_id})
-    return [Held(*row) for row in rows if absent or row.absent_since is None]
+        rows = _BY_ID_OF.rows(tx, kind=kind, folded_id=id.casefold(), partner_id=partner_id)
+    found = (Held(*row) for row in rows)
+    return [held for held in found if absent or held.absent_since is None]
 
 
 def token_of_contract(tx: Tx, contract_id: str) -> Held | None:
     """A token of that contract, ours before anybody else's; contracts are compared without case."""
-    row = tx.execute(_OF_CONTRACT, {"contract": contract_id.casefold()}).one_or_none()
+    row = _OF_CONTRACT.row(tx, contract=contract_id.casefold())
     return None if row is None else Held(*row)
 
 

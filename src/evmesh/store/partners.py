@@ -16,10 +16,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from evmesh.ports import Partner, Party
 from evmesh.store import deliveries
+from evmesh.store.prepared import Prepared
 from evmesh.store.schema import aside, objects, partner_tokens, partners, pulls
 from evmesh.store.transaction import Tx, next_change, now, surroundings
 
@@ -46,11 +47,13 @@ class OurToken(msgspec.Struct, frozen=True):
 _PARTNER = tuple(partners.c[name] for name in Partner.__struct_fields__)
 _TOKEN = tuple(partner_tokens.c[name] for name in OurToken.__struct_fields__)
 
-_BY_ID = select(*_PARTNER).where(partners.c.id == bindparam("id"))
-_ALL = select(*_PARTNER).order_by(partners.c.id)
-_ALL_BUT_REMOVED = _ALL.where(partners.c.status != "removed")
-_THEIR_TOKEN = select(partners.c.their_token).where(partners.c.id == bindparam("id"))
-_BY_HASH = select(*_TOKEN).where(partner_tokens.c.hash == bindparam("hash"), partner_tokens.c.retired_at.is_(None))
+_BY_ID = Prepared(select(*_PARTNER).where(partners.c.id == bindparam("id")))
+_ALL = Prepared(select(*_PARTNER).order_by(partners.c.id))
+_ALL_BUT_REMOVED = Prepared(select(*_PARTNER).where(partners.c.status != "removed").order_by(partners.c.id))
+_THEIR_TOKEN = Prepared(select(partners.c.their_token).where(partners.c.id == bindparam("id")))
+_BY_HASH = Prepared(
+    select(*_TOKEN).where(partner_tokens.c.hash == bindparam("hash"), partner_tokens.c.retired_at.is_(None))
+)
 
 
 def insert(tx: Tx, name: str, **fields: Any) -> Partner:
@@ -67,7 +70,7 @@ def insert(tx: Tx, name: str, **fields: Any) -> Partner:
 
 
 def get(tx: Tx, partner_id: int) -> Partner | None:
-    row = tx.execute(_BY_ID, {"id": partner_id}).one_or_none()
+    row = _BY_ID.row(tx, id=partner_id)
     return None if row is None else _partner(row)
 
 
@@ -79,7 +82,7 @@ def by_name(tx: Tx, name: str) -> Partner | None:
 
 
 def all_partners(tx: Tx, *, removed: bool = False) -> list[Partner]:
-    return [_partner(row) for row in tx.execute(_ALL if removed else _ALL_BUT_REMOVED)]
+    return [_partner(row) for row in (_ALL if removed else _ALL_BUT_REMOVED).rows(tx)]
 
 
 def save(tx: Tx, partner: Partner) -> Partner:
@@ -99,8 +102,8 @@ def _row(partner: Partner) -> dict[str, Any]:
     return values
 
 
-def _partner(row: Row[Any]) -> Partner:
-    fields = dict(row._mapping)
+def _partner(row: Any) -> Partner:
+    fields = dict(zip(Partner.__struct_fields__, row, strict=True))
     party: str | None = fields["our_party"]
     fields["our_party"] = None if party is None else _party(party)
     return Partner(**fields)
@@ -120,7 +123,7 @@ def set_their_token(tx: Tx, partner_id: int, token: str | None) -> None:
 
 def their_token(tx: Tx, partner_id: int) -> str | None:
     """Raises `WrongKey` when the secret key in the settings is another than it was."""
-    hidden = tx.scalars(_THEIR_TOKEN, {"id": partner_id}).one_or_none()
+    hidden = _THEIR_TOKEN.value(tx, id=partner_id)
     return None if hidden is None else surroundings(tx).secrets.reveal(hidden)
 
 
@@ -150,13 +153,14 @@ def token_given(tx: Tx, hash: str) -> None:
 
 def by_token(tx: Tx, hash: str) -> tuple[Partner, OurToken] | None:
     """Whose token this is, unless it was retired or its partner removed."""
-    row = tx.execute(_BY_HASH, {"hash": hash}).one_or_none()
-    if row is None or not hmac.compare_digest(row.hash, hash):
+    row = _BY_HASH.row(tx, hash=hash)
+    token = None if row is None else OurToken(*row)
+    if token is None or not hmac.compare_digest(token.hash, hash):
         return None
-    partner = get(tx, row.partner_id)
+    partner = get(tx, token.partner_id)
     if partner is None or partner.status == "removed":
         return None
-    return partner, OurToken(*row)
+    return partner, token
 
 
 def our_tokens(tx: Tx, partner_id: int) -> list[OurToken]:

@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from evmesh.store.batch import Batch, Request
 from evmesh.store.errors import CannotOpen, Unavailable
 from evmesh.store.migrations import HEAD, migrate, version_of
+from evmesh.store.prepared import DRIVER
 from evmesh.store.transaction import Surroundings, surround
 
 READERS = 4
@@ -190,6 +191,7 @@ class SqliteBackend:
         @event.listens_for(engine, "connect")
         def opened(connection: Any, record: Any) -> None:
             surround(record.info, self._surroundings)
+            record.info[DRIVER] = connection
 
         return engine
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Table, bindparam, select
 
 from evmesh.base.clock import Clock
+from evmesh.store.prepared import Prepared
 from evmesh.store.schema import counter
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ Tx = Connection
 _SURROUNDINGS = "evmesh"
 _CHANGE = "evmesh change"
 
-_COUNTER = select(counter.c.value)
-_COUNTER_ALONE = _COUNTER.with_for_update()
-_COUNT = counter.update().values(value=bindparam("change"))
+_COUNTER = Prepared(select(counter.c.value))
+_COUNTER_ALONE = Prepared(select(counter.c.value).with_for_update())
+_COUNT = Prepared(counter.update().values(value=bindparam("change")))
 
 
 @dataclass(slots=True)
@@ -62,7 +63,8 @@ def current_change(tx: Connection) -> int:
     """The number of the newest change that this transaction can see."""
     given: int | None = tx.info.get(_CHANGE)
     if given is None:
-        given = tx.scalars(_COUNTER).one()
+        newest: int = _COUNTER.value(tx)
+        return newest
     return given
 
 
@@ -83,7 +85,7 @@ def give_back_change(tx: Connection) -> None:
 
 def begin_changes(tx: Connection) -> int:
     """Take the counter for this transaction alone, until its end: writers follow each other on both databases."""
-    last: int = tx.scalars(_COUNTER_ALONE).one()
+    last: int = _COUNTER_ALONE.value(tx)
     tx.info[_CHANGE] = last
     return last
 
@@ -91,7 +93,7 @@ def begin_changes(tx: Connection) -> int:
 def end_changes(tx: Connection, begun_at: int) -> int:
     change: int = tx.info[_CHANGE]
     if change != begun_at:
-        tx.execute(_COUNT, {"change": change})
+        _COUNT.run(tx, change=change)
     return change
 
 
@@ -113,11 +115,11 @@ def insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
 
 def replace(tx: Connection, table: Table, keys: Sequence[str], row: dict[str, Any]) -> None:
     """Insert the row, or give the one with the same keys its values."""
-    tx.execute(_replace(tx.dialect.name, table, tuple(keys), tuple(row)), row)
+    _replace(tx.dialect.name, table, tuple(keys), tuple(row)).run(tx, **row)
 
 
 @functools.cache
-def _replace(dialect: str, table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Any:
+def _replace(dialect: str, table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Prepared:
     statement = insert(dialect, table).values({name: bindparam(name) for name in names})
     rest = {name: statement.excluded[name] for name in names if name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
+    return Prepared(statement.on_conflict_do_update(index_elements=keys, set_=rest))
