@@ -126,6 +126,7 @@ def test_a_price_object_adds_up_after_rounding() -> None:
         ],
     }
     assert price_document(Amount(None, Fraction(1)), [], 4, "half_up") is None
+    assert price_document(Amount(Fraction(1), None), [], 4, "half_up") == {"before_taxes": 1, "taxes": []}
     assert price_document(Amount(Fraction(1200), Fraction(1300)), [], 4, "half_up") == {
         "before_taxes": 1200,
         "taxes": [{"name": "VAT", "amount": 100}],
