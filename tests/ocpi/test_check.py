@@ -148,6 +148,11 @@ def test_what_does_no_harm_is_read_as_it_is(field: str, value: Any, code: str) -
     assert repaired[field] == (value + "Z" if code == "no_zone" else value)
 
 
+def test_a_text_may_be_too_short() -> None:
+    findings, _ = look("FinancialAdviceConfirmation", own(NEWEST, "FinancialAdviceConfirmation") | {"eft_data": [""]})
+    assert findings == [("error", "too_short", "/eft_data/0")]
+
+
 def test_a_timestamp_of_25_characters_without_zone_makes_room_for_it() -> None:
     findings, repaired = look("Session", session(last_updated="2026-05-11T08:00:00.12345"))
     assert findings == [("info", "no_zone", "/last_updated")]

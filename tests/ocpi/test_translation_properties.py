@@ -69,7 +69,13 @@ def newest(name: str) -> st.SearchStrategy[Document]:
 
 
 def sayable(document: Document) -> Document:
-    changes = {"publish": True, "reservation_id": "42", "tax_included": "NO"}
+    changes = {
+        "publish": True,
+        "reservation_id": "42",
+        "tax_included": "NO",
+        "standard": "IEC_62196_T2",
+        "power_type": "AC_3_PHASE",
+    }
     return {key: changes.get(key, value) for key, value in document.items()}
 
 

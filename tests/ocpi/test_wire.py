@@ -216,8 +216,9 @@ def test_a_dimension_that_releases_lost_is_read_and_not_said() -> None:
 
 def test_what_is_no_document_is_unsayable_and_no_crash() -> None:
     for strange in ({"coordinates": 5}, {"evses": [1]}, {"evses": 5}, {"id": None}):
-        with pytest.raises(wire.Unsayable):
-            wire.write("Location", own(NEWEST, "Location") | strange, dialect("2.1.1"))
+        for release in RELEASES:
+            with pytest.raises(wire.Unsayable):
+                wire.write("Location", own(NEWEST, "Location") | strange, dialect(release))
     deep: Any = []
     for _ in range(5000):
         deep = [deep]
@@ -227,6 +228,25 @@ def test_what_is_no_document_is_unsayable_and_no_crash() -> None:
         wire.read("Token", own(NEWEST, "Token", x=deep), TODAY)
 
 
+def test_what_a_document_lacks_is_named_in_the_words_of_the_reader() -> None:
+    session = own(NEWEST, "Session", cdr_token=None, total_cost={"taxes": []})
+    place = own(NEWEST, "Location", coordinates={"latitude": "north", "longitude": "18.07020"})
+    with pytest.raises(wire.Unsayable, match=r"Session.auth_id is required"):
+        wire.write("Session", session, dialect("2.1.1"), context_of(session, ("Location", place | {"id": "HAMN-4"})))
+    with pytest.raises(wire.Unsayable, match=r"/total_cost/excl_vat: Price.excl_vat is required"):
+        wire.write("Session", session, dialect("2.2.1"))
+    with pytest.raises(wire.Unsayable, match=r"/coordinates/latitude: 'north' has not the form"):
+        wire.write("Location", place, dialect("2.1.1"))
+
+
+def test_a_lookup_that_finds_nonsense_is_no_crash() -> None:
+    nonsense: Any = ["not", "a", "token"]
+    context = wire.Context(lookup=lambda kind, *key: nonsense)
+    read = wire.read("Session", own("2.1.1", "Session"), dialect("2.1.1"), context)
+    assert read.document is None
+    assert [f.code for f in read.findings] == ["cannot_be_lifted"]
+
+
 def test_texts_beyond_ascii_go_out_as_they_are_with_a_word_about_it() -> None:
     token = own(NEWEST, "Token", type="RFID", issuer="Föreningen")
     assert wire.write("Token", token, dialect("2.2.1")).findings == []
@@ -234,6 +254,17 @@ def test_texts_beyond_ascii_go_out_as_they_are_with_a_word_about_it() -> None:
     assert written.document["issuer"] == "Föreningen"
     assert "Föreningen".encode() in written.text
     assert [(f.severity, f.code) for f in written.findings] == [("info", "not_ascii")]
+
+
+def test_what_can_be_mended_is_sent_mended() -> None:
+    place = own(NEWEST, "Location", coordinates={"latitude": Decimal("60.67488"), "longitude": 17})
+    for release, decimals in (("2.3.0", "00"), ("2.1.1", "000")):
+        written = wire.write("Location", place, dialect(release))
+        assert written.document["coordinates"] == {
+            "latitude": f"60.67488{decimals[2:]}",
+            "longitude": f"17.000{decimals}",
+        }
+        assert {"text_as_number", "form"} <= {f.code for f in written.findings}
 
 
 def test_checking_names_objects_as_the_release_does() -> None:

@@ -201,9 +201,7 @@ def _embed_rules(rules: Rules, of: str, start: str, end: str, *gone: str) -> Non
 
 def _token_ref_up(document: Document, context: Context) -> None:
     """`auth_id` is the contract. The card behind it is filled in when we know it, never invented."""
-    auth_id = document.pop("auth_id", None)
-    if auth_id is None:
-        return
+    auth_id = document.pop("auth_id")
     reference: Document = {"contract_id": auth_id}
     if context.token_party is not None:
         reference["country_code"], reference["party_id"] = context.token_party
@@ -254,14 +252,11 @@ def _session_up(session: Document, context: Context) -> None:
     _rename(session, "end_datetime", "end_date_time")
     _token_ref_up(session, context)
     _net_up(session, "total_cost")
-    location = session.pop("location", None)
-    if location is not None:
-        session["location_id"] = location.get("id")
-        evse, connector = _used(location)
-        if evse is not None:
-            session["evse_uid"] = evse.get("uid")
-        if connector is not None:
-            session["connector_id"] = connector.get("id")
+    location = session.pop("location")
+    evse, connector = _used(location)
+    session["location_id"] = location["id"]
+    if evse is not None and connector is not None:
+        session["evse_uid"], session["connector_id"] = evse["uid"], connector["id"]
 
 
 def _used(location: Document) -> tuple[Document | None, Document | None]:
@@ -354,9 +349,7 @@ def _cdr_up(cdr: Document, context: Context) -> None:
     _rename(cdr, "stop_date_time", "end_date_time")
     _token_ref_up(cdr, context)
     _net_up(cdr, "total_cost")
-    location = cdr.pop("location", None)
-    if location is not None:
-        cdr["cdr_location"] = _cdr_location(location)
+    cdr["cdr_location"] = _cdr_location(cdr.pop("location"))
 
 
 def _cdr_location(location: Document) -> Document:
@@ -474,8 +467,7 @@ def _party(role: Document) -> tuple[str | None, str | None]:
 
 
 def _reservation_up(reserve: Document, context: Context) -> None:
-    if isinstance(reserve.get("reservation_id"), int):
-        reserve["reservation_id"] = str(reserve["reservation_id"])
+    reserve["reservation_id"] = str(reserve["reservation_id"])
 
 
 def _reservation_down(reserve: Document, context: Context) -> None:

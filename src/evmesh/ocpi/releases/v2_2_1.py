@@ -34,14 +34,11 @@ def _price_rules(rules: Rules) -> None:
 
 def _price_up(price: Document, context: Context) -> None:
     # A missing incl_vat means that nobody knows the tax; an equal one that there is none to pay. [types_price_class]
-    net, gross = price.pop("excl_vat", None), price.pop("incl_vat", None)
-    if net is not None:
-        price["before_taxes"] = net
-    if gross is not None and net is not None:
+    net, gross = price.pop("excl_vat"), price.pop("incl_vat", None)
+    price["before_taxes"] = net
+    if gross is not None:
         with localcontext(EXACT):
             price["taxes"] = [{"name": TAX_NAME, "amount": gross - net}]
-    elif gross is not None:
-        context.note("tax_unknown", "a price with VAT and none without cannot be split", severity="warning")
 
 
 def _price_down(price: Document, context: Context) -> None:
