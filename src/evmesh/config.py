@@ -235,6 +235,9 @@ def write(folder: Path, *, url: str, parties: list[OurParty], name: str, databas
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be made a folder: {error.strerror}") from None
+    try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise SettingsError(f"{path} exists already; remove it first if you mean to start anew") from None
