@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -462,4 +463,58 @@ disputes = Table(
     Index(None, "seq"),
     Index(None, "state", "deadline"),
     sqlite_autoincrement=True,
+)
+
+# Amounts as exact text, days as ISO text. `model` is the whole invoice, from which its documents are made.
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("series", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("type_code", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    # 0 where it is no partner but a driver.
+    Column("partner_id", Number, nullable=False),
+    Column("other_party", Text, nullable=False),
+    Column("issued_on", Text, nullable=False),
+    Column("period_begin", Text, nullable=False),
+    Column("period_end", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("net", Text, nullable=False),
+    Column("tax", Text, nullable=False),
+    Column("total", Text, nullable=False),
+    Column("payable", Text, nullable=False),
+    Column("rounding_difference", Text, nullable=False),
+    Column("charges", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("number"),
+    # The newest of a series.
+    UniqueConstraint("series", "count"),
+    Index(None, "partner_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+# A CDR stands on one invoice of a side at most: between the partners, and for the driver. `seq` is that of the object.
+invoiced_cdrs = Table(
+    "invoiced_cdrs",
+    metadata,
+    Column("seq", Number, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("invoice_id", Number, nullable=False),
+    PrimaryKeyConstraint("seq", "side"),
+    Index(None, "invoice_id"),
+)
+
+invoice_documents = Table(
+    "invoice_documents",
+    metadata,
+    Column("invoice_id", Number, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("invoice_id", "format"),
 )
