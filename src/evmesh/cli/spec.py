@@ -43,7 +43,8 @@ def show(
                 kind = "open enum" if enum.open else "enum"
                 output.table([f"{enum.name} ({kind}, {release})"], [[value] for value in enum.values])
             return
-    rule = RELEASES[release].rules.objects[object_name(object, release)]
+    name = object_name(object, release)
+    rule = RELEASES[release].rules.objects[name]
     if json:
         fields = [
             {k: v for k, v in
