@@ -24,6 +24,12 @@ class Ran:
         return json.loads(self.out)
 
     @property
+    def misuse(self) -> str:
+        """What was said of a command line that cannot be, without its line breaks."""
+        assert (self.status, self.out) == (2, ""), self
+        return " ".join(self.err.split())
+
+    @property
     def sentence(self) -> str:
         """The one sentence on stderr of a command that failed; nothing else was said there, and no traceback."""
         assert self.status == 1, self
