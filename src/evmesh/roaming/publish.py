@@ -101,11 +101,13 @@ def set_evse_status(
     status: str,
     at: datetime,
     *,
+    before: str | None = None,
     partners: Sequence[Partner],
 ) -> Held | None:
-    """An EVSE of ours has another status since `at`. None when we have no such EVSE.
+    """An EVSE of ours has another status since `at`. None when we have no such EVSE (any more).
 
-    `location` is (country_code, party_id, id). The same status again changes nothing.
+    `location` is (country_code, party_id, id). The same status again changes nothing, and nothing is changed where
+    it is another than the one `before`.
     """
     held = objects.get(tx, "locations", kinds.CANONICAL.key(*location))
     if held is None:
@@ -116,7 +118,9 @@ def set_evse_status(
     if place is None:
         return None
     evse = evses[place]
-    if evse["status"] == status:
+    if evse["status"] == "REMOVED":
+        return None
+    if evse["status"] == status or before not in (None, evse["status"]):
         return held
     # The stamp passes the Location's, so that whoever compares stamps takes the change.
     stamp = later(later(timestamp(at), evse["last_updated"]), document["last_updated"])

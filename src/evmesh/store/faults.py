@@ -32,6 +32,12 @@ _FAULT = tuple(faults.c[name] for name in Fault.__struct_fields__)
 _OPEN = update(faults).where(
     faults.c.kind == bindparam("of_kind"), faults.c.subject == bindparam("of_subject"), faults.c.closed_at.is_(None)
 )
+_NEW = Prepared(
+    faults.insert().values(
+        {name: bindparam(name) for name in ("kind", "subject", "partner_id", "detail", "opened_at")}
+        | {"closed_at": None}
+    )
+)
 _NOTICE = Prepared(_OPEN.values(detail=bindparam("newer")))
 _CLOSE = Prepared(_OPEN.values(closed_at=bindparam("at")))
 
@@ -41,11 +47,7 @@ def open_fault(tx: Tx, kind: str, subject: str, detail: str, *, partner_id: int 
     if _NOTICE.run(tx, of_kind=kind, of_subject=subject, newer=detail):
         return False
     next_change(tx)
-    tx.execute(
-        faults.insert().values(
-            kind=kind, subject=subject, partner_id=partner_id, detail=detail, opened_at=now(tx), closed_at=None
-        )
-    )
+    _NEW.run(tx, kind=kind, subject=subject, partner_id=partner_id, detail=detail, opened_at=now(tx))
     return True
 
 

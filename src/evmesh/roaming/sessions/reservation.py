@@ -18,11 +18,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from evmesh.ports import Document, Place
-from evmesh.roaming import kinds
 from evmesh.roaming.node import Node
 from evmesh.roaming.publish import set_evse_status
 from evmesh.roaming.sessions import charge as charging
-from evmesh.roaming.sessions.site import Site, site
+from evmesh.roaming.sessions.site import Site
 from evmesh.store import charges, commands, partners
 from evmesh.store.charges import Charge
 from evmesh.store.commands import Reservation
@@ -112,8 +111,6 @@ def let_go(tx: Tx, node: Node, charge: Charge, at: datetime, *, billed: bool) ->
 
 def show(tx: Tx, node: Node, place: Place, before: str | None, status: str) -> None:
     """Give the EVSE a status, if it has the one before (None: whichever it has)."""
-    found = site(tx, place)
-    if found is None or (before is not None and found.evse["status"] != before):
-        return
-    location = (*kinds.owner(found.location), found.location["id"])
-    set_evse_status(tx, node, location, found.evse["uid"], status, node.clock(), partners=partners.all_partners(tx))
+    location = (place.country_code, place.party_id, place.location_id)
+    everybody = partners.all_partners(tx)
+    set_evse_status(tx, node, location, place.evse_uid, status, node.clock(), before=before, partners=everybody)
