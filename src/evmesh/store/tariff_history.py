@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from evmesh.store.objects import Held
+from evmesh.store.prepared import Prepared
 from evmesh.store.schema import tariff_versions
 from evmesh.store.transaction import Tx, now
 
@@ -30,34 +31,34 @@ class Version(msgspec.Struct, frozen=True):
 
 
 _VERSION = tuple(tariff_versions.c[name] for name in Version.__struct_fields__)
-_INSERT = tariff_versions.insert()
+_INSERT = Prepared(
+    tariff_versions.insert().values({name: bindparam(name) for name in (*Version.__struct_fields__[1:], "folded_id")})
+)
 _VERSIONS = select(*_VERSION).where(
     tariff_versions.c.folded_id == bindparam("folded_id"),
     tariff_versions.c.owner == bindparam("owner"),
     tariff_versions.c.partner_id == bindparam("partner_id"),
 )
-_IN_ORDER = _VERSIONS.order_by(tariff_versions.c.at, tariff_versions.c.id)
-_AT = (
+_OLDEST_FIRST = _VERSIONS.order_by(tariff_versions.c.at, tariff_versions.c.id)
+_IN_ORDER, _FIRST = Prepared(_OLDEST_FIRST), Prepared(_OLDEST_FIRST.limit(1))
+_AT = Prepared(
     _VERSIONS.where(tariff_versions.c.at <= bindparam("moment"))
     .order_by(tariff_versions.c.at.desc(), tariff_versions.c.id.desc())
     .limit(1)
 )
-_FIRST = _IN_ORDER.limit(1)
 
 
 def add(tx: Tx, held: Held) -> None:
     """Keep a tariff as it now is."""
-    tx.execute(
-        _INSERT,
-        {
-            "partner_id": held.partner_id,
-            "owner": held.owner,
-            "folded_id": held.id.casefold(),
-            "at": now(tx),
-            "last_updated": held.last_updated,
-            "release": held.release,
-            "document": held.document,
-        },
+    _INSERT.run(
+        tx,
+        partner_id=held.partner_id,
+        owner=held.owner,
+        folded_id=held.id.casefold(),
+        at=now(tx),
+        last_updated=held.last_updated,
+        release=held.release,
+        document=held.document,
     )
 
 
@@ -73,13 +74,13 @@ def first_version(tx: Tx, partner_id: int, owner: str, id: str) -> Version | Non
 
 def versions(tx: Tx, partner_id: int, owner: str, id: str) -> list[Version]:
     """All versions, oldest first."""
-    return [Version(*row) for row in tx.execute(_IN_ORDER, _named(partner_id, owner, id))]
+    return [Version(*row) for row in _IN_ORDER.rows(tx, **_named(partner_id, owner, id))]
 
 
-def _one(tx: Tx, statement: Any, partner_id: int, owner: str, id: str, **more: datetime) -> Version | None:
-    row = tx.execute(statement, _named(partner_id, owner, id) | more).one_or_none()
+def _one(tx: Tx, statement: Prepared, partner_id: int, owner: str, id: str, **more: datetime) -> Version | None:
+    row = statement.row(tx, **_named(partner_id, owner, id), **more)
     return None if row is None else Version(*row)
 
 
-def _named(partner_id: int, owner: str, id: str) -> dict[str, object]:
+def _named(partner_id: int, owner: str, id: str) -> dict[str, Any]:
     return {"partner_id": partner_id, "owner": owner.upper(), "folded_id": id.casefold()}
