@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from evmesh.billing.errors import CannotInvoice
+from evmesh.billing.settings import Billing, Customer, NumberPatterns, checked
+from evmesh.billing.vat import VatRule
 from evmesh.roaming.node import OurParty, Roaming
 from evmesh.transport.limits import Limits
 
@@ -88,9 +91,22 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     stations: StationsTable = msgspec.field(default_factory=StationsTable)
     metrics: MetricsTable | None = None
+    billing: Billing = msgspec.field(default_factory=Billing)
 
 
-TABLES = (File, PartyTable, NetworkTable, RoamingTable, LimitsTable, StationsTable, MetricsTable)
+TABLES = (
+    File,
+    PartyTable,
+    NetworkTable,
+    RoamingTable,
+    LimitsTable,
+    StationsTable,
+    MetricsTable,
+    Billing,
+    Customer,
+    NumberPatterns,
+    VatRule,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +124,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     stations: StationsTable = field(default_factory=StationsTable)
     metrics: MetricsTable | None = None
+    billing: Billing = field(default_factory=Billing)
 
     @property
     def listen(self) -> tuple[str, int]:
@@ -153,7 +170,8 @@ def _settings(file: File, folder: Path, path: Path) -> Settings:
             replace(parse_party(f"{p.role}:{p.country_code}:{p.party_id}", p.name or file.name), website=p.website)
             for p in file.party
         )
-    except ValueError as error:
+        billing = checked(file.billing)
+    except (ValueError, CannotInvoice) as error:
         raise SettingsError(f"{path}: {error}") from None
     if not parties:
         raise SettingsError(f"{path}: at least one [[party]] is needed")
@@ -184,6 +202,7 @@ def _settings(file: File, folder: Path, path: Path) -> Settings:
         limits=limits,
         stations=file.stations,
         metrics=file.metrics,
+        billing=billing,
     )
 
 
@@ -292,4 +311,28 @@ secret_key = "{key}"
 # [stations]
 # simulate = true
 # speed = 60.0
+
+# Who we and our partners are to a tax office, and which VAT a supply bears. Nothing of this is ever guessed.
+# [billing.company]
+# name = "Volt Laddning AB"
+# country = "SE"
+# vat_id = "SE556677889901"
+# iban = "SE4550000000058398257466"
+# [[billing.customer]]
+# partner = "driver"            # as we call it
+# name = "Drive Mobility GmbH"
+# country = "DE"
+# vat_id = "DE123456789"
+# buyer_reference = "PO-77"
+# [[billing.vat]]               # the first rule that fits is taken
+# seller = "SE"
+# buyer = "DE"
+# buyer_kind = "business"
+# category = "AE"
+# reason = "Reverse charge"
+# reason_code = "VATEX-EU-AE"
+# [[billing.vat]]
+# place = "SE"
+# category = "S"
+# rate = 25
 """

@@ -37,6 +37,7 @@ def settings() -> list[str]:
     tables = {
         "network": config.NetworkTable, "roaming": config.RoamingTable, "limits": config.LimitsTable,
         "stations": config.StationsTable, "metrics": config.MetricsTable,
+        "billing": config.Billing,
     }  # fmt: skip
     names = [name for name in config.File.__struct_fields__ if name not in tables]
     return names + [f"{table}.{name}" for table, cls in tables.items() for name in cls.__struct_fields__]

@@ -13,7 +13,20 @@ from typing import Annotated
 import typer
 
 from evmesh import __version__
-from evmesh.cli import command, demo, faults, imports, initialise, listing, partner, pricing, serve, spec, validate
+from evmesh.cli import (
+    command,
+    demo,
+    faults,
+    imports,
+    initialise,
+    invoice,
+    listing,
+    partner,
+    pricing,
+    serve,
+    spec,
+    validate,
+)
 from evmesh.cli.output import Failure
 
 
@@ -62,7 +75,7 @@ def _root(
     context.obj = Where(folder)
 
 
-for family in (initialise, serve, partner, imports, command, listing, faults, validate, spec, pricing, demo):
+for family in (initialise, serve, partner, imports, command, listing, faults, validate, spec, pricing, invoice, demo):
     family.add_to(app)
 
 
@@ -93,13 +106,14 @@ def run(arguments: list[str] | None = None) -> int:
 
 def known(error: Exception) -> str | None:
     """The sentence for an error that a user can cause; None for one that is ours."""
+    from evmesh.billing.errors import BillingError
     from evmesh.config import SettingsError
     from evmesh.ocpi.status_codes import OcpiError
     from evmesh.ports import PartnerError
     from evmesh.roaming.credentials.errors import PartnershipError
     from evmesh.store.errors import StoreError
 
-    if isinstance(error, SettingsError | OcpiError | PartnerError | PartnershipError | StoreError):
+    if isinstance(error, SettingsError | OcpiError | PartnerError | PartnershipError | StoreError | BillingError):
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"

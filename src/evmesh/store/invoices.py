@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 from sqlalchemy import delete, func, select, update
 
+from evmesh.billing.errors import BillingError
 from evmesh.store.schema import invoice_documents, invoiced_cdrs, invoices
 from evmesh.store.transaction import Tx, next_change, now, replace
 
@@ -31,23 +32,19 @@ _NEXT: dict[str, tuple[State, ...]] = {
 _CHUNK = 500
 
 
-class InvoiceError(Exception):
-    """What was asked cannot be done to an invoice; the text says why."""
-
-
-class NumberTaken(InvoiceError):
+class NumberTaken(BillingError):
     """Somebody else took the number meanwhile: ask for the next one."""
 
 
-class AlreadyInvoiced(InvoiceError):
+class AlreadyInvoiced(BillingError):
     """A CDR stands on an invoice already."""
 
 
-class NoSuchInvoice(InvoiceError):
+class NoSuchInvoice(BillingError):
     """There is no invoice of that number."""
 
 
-class WrongState(InvoiceError):
+class WrongState(BillingError):
     """An invoice cannot go from where it is to there."""
 
 

@@ -1,0 +1,50 @@
+"""The documents of an invoice as it goes out: made once from what was stored, then kept and given out unchanged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+from evmesh.billing import einvoice, rules
+from evmesh.billing.invoice import Invoice, read
+from evmesh.billing.pdf import pdf
+from evmesh.billing.settings import Billing
+from evmesh.store import invoices
+
+if TYPE_CHECKING:
+    from evmesh.store.database import Store
+    from evmesh.store.invoices import Issued
+
+Format = Literal["pdf", "ubl", "cii", "json", "csv"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+SUFFIXES: dict[Format, str] = {"pdf": ".pdf", "ubl": ".xml", "cii": ".xml", "json": ".json", "csv": ".csv"}
+
+
+async def stored(store: Store, number: str) -> tuple[Issued, Invoice]:
+    """The invoice of that number; NoSuchInvoice."""
+    issued = await store.read(lambda tx: invoices.by_number(tx, number))
+    return issued, read(await store.read(lambda tx: invoices.model(tx, issued.id)))
+
+
+async def document(store: Store, billing: Billing, number: str, format: Format) -> bytes:
+    """The file in that format. An XML that the official rules refuse is not given out: BreaksRules."""
+    issued, invoice = await stored(store, number)
+    if format == "json":
+        return (await store.read(lambda tx: invoices.model(tx, issued.id))).encode() + b"\n"
+    if format == "csv":
+        return einvoice.annex_csv(invoice)
+    kept = await store.read(lambda tx: invoices.document(tx, issued.id, format))
+    if kept is None:
+        kept = made(invoice, billing, format)
+        content = kept
+        await store.write(lambda tx: invoices.keep_document(tx, issued.id, format, content))
+    return kept
+
+
+def made(invoice: Invoice, billing: Billing, format: Literal["pdf", "ubl", "cii"]) -> bytes:
+    """The document anew: the same bytes as before."""
+    if format == "pdf":
+        return pdf(invoice, page=billing.page, annex=billing.attach_cdrs)
+    content = (einvoice.ubl if format == "ubl" else einvoice.cii)(invoice, annex=billing.attach_cdrs)
+    if rules.can_check() and (broken := rules.breaches(content, format)):
+        raise rules.BreaksRules(f"invoice {invoice.number} in {format.upper()}", broken)
+    return content

@@ -1,0 +1,392 @@
+"""Invoicing the charges of a month: which CDRs, whose documents, and the numbers that they take.
+
+CDRs that stand on no invoice yet ──▶ drafts, by currency, credits apart ──▶ the official rules ──▶ number and store
+
+Charges that came in after the month was invoiced get an invoice of their own when the month is run again; a run with
+nothing new changes nothing. A CDR that no invoice can take is left out and told, and the others are invoiced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from evmesh.billing import einvoice, numbers, rules
+from evmesh.billing.draft import Charge, Terms, draft, read_charge
+from evmesh.billing.errors import BillingError, CannotInvoice
+from evmesh.billing.invoice import Company, Direction, Invoice, Preceding, text
+from evmesh.billing.settings import Billing, Customer
+from evmesh.ocpi.wire import decode
+from evmesh.pricing.currencies import minor_unit
+from evmesh.pricing.zones import UnknownZone, time_zone
+from evmesh.store import invoices, objects, partners
+from evmesh.store.invoices import Issued, NewInvoice, NumberTaken, Side
+
+if TYPE_CHECKING:
+    from evmesh.ports import Partner
+    from evmesh.store.database import Store
+    from evmesh.store.objects import Held
+    from evmesh.store.transaction import Tx
+
+AT_ONCE = 500
+_TRIES = 20
+UNNUMBERED = "DRAFT"
+
+
+class Month(msgspec.Struct, frozen=True):
+    """A calendar month, `2026-05`."""
+
+    year: int
+    month: int
+
+    @classmethod
+    def read(cls, text: str) -> Month:
+        """ValueError when it is no month."""
+        moment = datetime.strptime(text, "%Y-%m")
+        return cls(moment.year, moment.month)
+
+    @property
+    def first(self) -> date:
+        return date(self.year, self.month, 1)
+
+    @property
+    def last(self) -> date:
+        return (self.first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be invoiced: to a partner, by a partner to us, or to a driver."""
+
+    direction: Direction
+    customer: Customer
+    partner: Partner | None
+    month: Month
+    issued_on: date
+    per_session: bool = False
+
+    @property
+    def side(self) -> Side:
+        return "driver" if self.direction == "driver" else "partner"
+
+    @property
+    def other_party(self) -> str:
+        return self.partner.name if self.partner is not None else str(self.customer.contract)
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of it. `drafts` is filled instead of `issued` where nothing was to be stored."""
+
+    issued: list[Issued] = field(default_factory=list)
+    drafts: list[Invoice] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    already: int = 0
+    free: int = 0
+    checked: bool = True
+    """Whether the official rules were there to check by."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    seq: int
+    charge: Charge
+
+
+async def order_for_partner(
+    store: Store, billing: Billing, name: str, month: Month, today: date, *, self_billing: bool, per_session: bool
+) -> Order:
+    """CannotInvoice when there is no such partner, or the settings do not say who it is."""
+    found = [each for each in await store.read(lambda tx: partners.all_partners(tx, removed=True)) if each.name == name]
+    if not found:
+        raise CannotInvoice(f"there is no partner {name}")
+    customer = next((each for each in billing.customer if each.partner == name), None)
+    if customer is None:
+        raise CannotInvoice(f"the settings do not say who {name} is to a tax office: add a [[billing.customer]]")
+    return Order(
+        direction="self_billing" if self_billing else "sale",
+        customer=customer,
+        partner=max(found, key=lambda each: (each.status != "removed", each.id)),
+        month=month,
+        issued_on=today,
+        per_session=per_session,
+    )
+
+
+def order_for_driver(billing: Billing, contract: str, month: Month, today: date, *, per_session: bool) -> Order:
+    """CannotInvoice when the settings do not know the contract."""
+    wanted = contract.casefold()
+    customer = next((each for each in billing.customer if (each.contract or "").casefold() == wanted), None)
+    if customer is None:
+        raise CannotInvoice(f"the settings do not say whose contract {contract} is: add a [[billing.customer]]")
+    return Order(
+        direction="driver", customer=customer, partner=None, month=month, issued_on=today, per_session=per_session
+    )
+
+
+def today(billing: Billing, moment: datetime) -> date:
+    """The day at a moment, where the settings' time zone is."""
+    return moment.astimezone(_zone(billing)).date()
+
+
+def _zone(billing: Billing) -> Any:
+    try:
+        return time_zone(billing.time_zone)
+    except UnknownZone as error:
+        raise CannotInvoice(f"billing.time_zone: {error}") from None
+
+
+async def run(
+    store: Store,
+    billing: Billing,
+    order: Order,
+    *,
+    dry: bool = False,
+    found: Callable[[int], None] = lambda count: None,
+) -> Result:
+    """Invoice what is not invoiced yet; `found` hears how many CDRs were looked at. Invoices before credit notes."""
+    if billing.company is None:
+        raise CannotInvoice("the settings do not say who we are to a tax office: add [billing.company]")
+    result = Result(checked=rules.can_check())
+    chosen = await _chosen(store, billing, order, result, found)
+    for group in _groups(chosen, order.per_session):
+        if not any(each.charge.net for each in group):
+            result.free += len(group)
+            continue
+        try:
+            terms = _terms(billing, billing.company, order, group[0].charge.currency)
+            if dry:
+                charges = [each.charge for each in group]
+                preceding = await store.read(partial(_preceding, charges=charges, side=order.side))
+                result.drafts.append(_draft(billing, order, terms, group, UNNUMBERED, preceding, result.checked))
+            else:
+                result.issued.append(await _issue(store, billing, order, terms, group, result.checked))
+        except CannotInvoice as error:
+            if not order.per_session:
+                raise
+            result.left_out += [(each.charge.key, str(error)) for each in group]
+    return result
+
+
+async def _issue(
+    store: Store, billing: Billing, order: Order, terms: Terms, group: Sequence[_Chosen], check: bool
+) -> Issued:
+    """Draft with the next number, and draft anew when somebody else took it meanwhile."""
+    series = numbers.series(_pattern(billing, order, group), order.issued_on, order.other_party)
+    charges, seqs = [each.charge for each in group], [each.seq for each in group]
+    for _ in range(_TRIES):
+        count = await store.read(lambda tx: invoices.next_count(tx, series))
+        preceding = await store.read(lambda tx: _preceding(tx, charges, order.side))
+        made = _draft(billing, order, terms, group, numbers.number(series, count), preceding, check)
+        new = _new(made, order, series, count)
+        try:
+            return await store.write(lambda tx, new=new: invoices.issue(tx, new, seqs, order.side))  # type: ignore[misc]
+        except NumberTaken:
+            continue
+    raise BillingError(f"others keep taking the numbers of {series}: try again")
+
+
+def _draft(
+    billing: Billing,
+    order: Order,
+    terms: Terms,
+    group: Sequence[_Chosen],
+    number: str,
+    preceding: Sequence[Preceding],
+    check: bool,
+) -> Invoice:
+    days = billing.due_days if order.customer.due_days is None else order.customer.due_days
+    made = draft(
+        [each.charge for each in group],
+        terms,
+        number=number,
+        issued_on=order.issued_on,
+        due_on=order.issued_on + timedelta(days=days),
+        period=None if order.per_session else (order.month.first, order.month.last),
+        preceding=preceding,
+    )
+    if check:
+        must_pass(made)
+    return made
+
+
+def must_pass(invoice: Invoice) -> None:
+    """BreaksRules when its documents are not what the official rules let pass."""
+    # The annex is no matter of these rules, and a long one would cost them minutes.
+    for syntax, written in (("ubl", einvoice.ubl), ("cii", einvoice.cii)):
+        broken = rules.breaches(written(invoice, annex=False), syntax)  # type: ignore[arg-type]
+        if broken:
+            raise rules.BreaksRules(f"invoice {invoice.number} in {syntax.upper()}", broken)
+
+
+def _terms(billing: Billing, company: Company, order: Order, currency: str) -> Terms:
+    places = minor_unit(currency)
+    if places is None:
+        raise CannotInvoice(f"no currency is called {currency!r}")
+    them = order.customer.company
+    bought = order.direction == "self_billing"
+    return Terms(
+        direction=order.direction,
+        seller=them if bought else company,
+        buyer=company if bought else them,
+        buyer_kind="business" if bought else order.customer.kind,
+        rules=billing.vat,
+        zone=_zone(billing),
+        places=places,
+        line_limit=billing.line_limit,
+        round_payable=billing.round_payable.get(currency),
+        buyer_reference=order.customer.buyer_reference,
+        order_reference=order.customer.order_reference,
+        contract_reference=order.customer.contract_reference,
+        paid=order.direction == "driver" and billing.drivers_paid,
+    )
+
+
+def _pattern(billing: Billing, order: Order, group: Sequence[_Chosen]) -> str:
+    credit = group[0].charge.credits is not None
+    patterns = billing.numbers
+    if order.direction == "self_billing":
+        return patterns.self_billed_credit_note if credit else patterns.self_billed
+    if order.direction == "driver":
+        return patterns.driver_credit_note if credit else patterns.driver
+    return patterns.credit_note if credit else patterns.invoice
+
+
+def _groups(chosen: Sequence[_Chosen], per_session: bool) -> list[list[_Chosen]]:
+    """What stands together on a document: invoices first, so that a credit note can name them."""
+    groups: dict[tuple[Any, ...], list[_Chosen]] = {}
+    for each in sorted(chosen, key=lambda each: (each.charge.start, each.charge.key)):
+        charge = each.charge
+        key = (charge.credits is not None, charge.currency, (charge.start, charge.key) if per_session else None)
+        groups.setdefault(key, []).append(each)
+    return [group for _, group in sorted(groups.items())]
+
+
+async def _chosen(
+    store: Store, billing: Billing, order: Order, result: Result, found: Callable[[int], None]
+) -> list[_Chosen]:
+    """The CDRs of the month that stand on no invoice of this side."""
+    zone = _zone(billing)
+    since = datetime.combine(order.month.first, time(), zone).astimezone(UTC)
+    until = datetime.combine(order.month.last + timedelta(days=1), time(), zone).astimezone(UTC)
+    chosen: list[_Chosen] = []
+    for filters in _filters(order):
+        after = 0
+        while True:
+            page, done, count = await store.read(
+                partial(_page, order=order, filters=filters, after=after, since=since, until=until, result=result)
+            )
+            chosen += page
+            if not count:
+                break
+            found(count)
+            after = done
+    return chosen
+
+
+def _filters(order: Order) -> list[dict[str, Any]]:
+    if order.direction == "driver":
+        return [{"theirs": True}]
+    assert order.partner is not None, "between partners there is one"
+    if order.direction == "self_billing":
+        return [{"partner_id": order.partner.id}]
+    parties = {objects.party(*party) for party in order.partner.parties()}
+    return [{"token_party": party} for party in sorted(parties)]
+
+
+class _Glance(msgspec.Struct):
+    """What is asked of every CDR, before the whole is read."""
+
+    end_date_time: datetime
+    cdr_token: dict[str, Any] = {}
+
+
+_glance = msgspec.json.Decoder(_Glance)
+
+
+def _page(
+    tx: Tx,
+    *,
+    order: Order,
+    filters: dict[str, Any],
+    after: int,
+    since: datetime,
+    until: datetime,
+    result: Result,
+) -> tuple[list[_Chosen], int, int]:
+    held = objects.listing(tx, "cdrs", after_seq=after, limit=AT_ONCE, **filters)
+    of_month = [each for each in held if _concerns(each, order, since, until)]
+    done = invoices.invoiced(tx, [each.seq for each in of_month], order.side)
+    result.already += len(done)
+    chosen = []
+    for each in of_month:
+        if each.seq in done:
+            continue
+        try:
+            charge = read_charge(decode(each.document))
+            if charge.credits is not None and _credited(tx, charge, each.partner_id) is None:
+                raise CannotInvoice(f"CDR {charge.key}: credit_reference_id: no CDR is called {charge.credits}")
+            chosen.append(_Chosen(each.seq, charge))
+        except CannotInvoice as error:
+            result.left_out.append((f"{each.owner}*{each.id}", str(error)))
+    return chosen, held[-1].seq if held else after, len(held)
+
+
+def _concerns(held: Held, order: Order, since: datetime, until: datetime) -> bool:
+    glance = _glance.decode(held.document)
+    if order.direction == "driver":
+        contract = str(glance.cdr_token.get("contract_id")).casefold()
+        if contract != str(order.customer.contract).casefold():
+            return False
+    ended = glance.end_date_time
+    return since <= (ended if ended.tzinfo else ended.replace(tzinfo=UTC)) < until
+
+
+def _credited(tx: Tx, charge: Charge, partner_id: int) -> Held | None:
+    """The CDR that a credit takes back: of the same owner, and from the same source."""
+    assert charge.credits is not None, "only a credit takes something back"
+    country_code, party_id, id = charge.credits.split("*", 2)
+    owner = objects.party(country_code, party_id)
+    found = objects.find(tx, "cdrs", id, partner_id=partner_id, absent=True)
+    return next((held for held in found if held.owner == owner), None)
+
+
+def _preceding(tx: Tx, charges: Sequence[Charge], side: Side) -> list[Preceding]:
+    """The invoices that the credited CDRs stand on."""
+    numbers: dict[str, Preceding] = {}
+    for charge in charges:
+        if charge.credits is None:
+            continue
+        country_code, party_id, id = charge.credits.split("*", 2)
+        for held in objects.find(tx, "cdrs", id, absent=True):
+            if held.owner == objects.party(country_code, party_id) and (there := invoices.of_cdr(tx, held.seq, side)):
+                numbers[there.number] = Preceding(there.number, date.fromisoformat(there.issued_on))
+    return list(numbers.values())
+
+
+def _new(made: Invoice, order: Order, series: str, count: int) -> NewInvoice:
+    return NewInvoice(
+        number=made.number,
+        series=series,
+        count=count,
+        type_code=made.type_code,
+        direction=made.direction,
+        partner_id=order.partner.id if order.partner is not None else 0,
+        other_party=order.other_party,
+        issued_on=made.issued_on.isoformat(),
+        period_begin=made.period_begin.isoformat(),
+        period_end=made.period_end.isoformat(),
+        currency=made.currency,
+        net=f"{made.net:f}",
+        tax=f"{made.tax:f}",
+        total=f"{made.total:f}",
+        payable=f"{made.payable:f}",
+        rounding_difference=f"{made.rounding_difference:f}",
+        charges=len(made.rows),
+        model=text(made).decode(),
+    )
