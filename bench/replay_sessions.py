@@ -47,7 +47,7 @@ from evmesh.store.database import Store
 
 console = Console(stderr=True)
 AT_ONCE = 64
-CARDS = 50
+CARDS = 2000
 
 
 def free_port() -> int:
@@ -131,24 +131,16 @@ async def replay(
     return charged
 
 
-async def pulled(settings: config.Settings, count: int) -> None:
-    """Until the eMSP holds so many Locations."""
-    store = await Store.open(settings.database, settings.secret_key)
-    change = 0
-    while sum(n for (kind, _), n in (await store.read(objects.counts)).items() if kind == "locations") < count:
-        change = await store.changed(change, 5.0)
+async def arrived(store: Store, kind: str, count: int) -> None:
+    """Until so many objects of a kind are held."""
+    while sum(n for (of_kind, _), n in (await store.read(objects.counts)).items() if of_kind == kind) < count:
         await asyncio.sleep(0.1)
-    await store.close()
 
 
 async def drained(store: Store) -> None:
     """Until nothing is left to deliver."""
-    change = 0
-    while True:
-        counts = await store.read(deliveries.counts)
-        if not any(count.waiting + count.trying for count in counts.values()):
-            return
-        change = await store.changed(change, 5.0)
+    while any(count.waiting + count.trying for count in (await store.read(deliveries.counts)).values()):
+        await asyncio.sleep(0.1)
 
 
 async def compare(settings: config.Settings, charged: dict[str, irve.ReplayedSession]) -> Counter[str]:
@@ -202,11 +194,11 @@ async def run(arguments: argparse.Namespace, folder: Path) -> int:
         async with opened(emsp_settings) as emsp:
             await partners.connect(emsp, invitation.versions_url, invitation.token, name="cpo")
         began = time.perf_counter()
-        await pulled(emsp_settings, len(documents))
+        held_by_emsp = await Store.open(emsp_settings.database, emsp_settings.secret_key)
+        await arrived(held_by_emsp, "locations", len(documents))
+        await held_by_emsp.close()
         console.print(f"{len(documents)} Locations pulled, in {time.perf_counter() - began:.1f} s")
-        change = 0
-        while len(await cpo.store.read(lambda tx: objects.listing(tx, "tokens", theirs=True))) < len(uids):
-            change = await cpo.store.changed(change, 5.0)
+        await arrived(cpo.store, "tokens", len(uids))
 
         left_out: Counter[str] = Counter()
         sessions = []

@@ -49,6 +49,7 @@ async def test_charges_by_place_card_and_state(store: Store) -> None:
     await keep(store, session_id="old", created_at=at(-60), state="ended")
     await keep(store, session_id="here")
     await keep(store, session_id="there", evse_uid="E2", token_uid="ABC", created_at=at(1))
+    await keep(store, session_id="elsewhere", location_id="L2", state="ended")
 
     def ids(found: list[Charge]) -> list[str]:
         return [charge.session_id for charge in found]
@@ -56,7 +57,7 @@ async def test_charges_by_place_card_and_state(store: Store) -> None:
     both = ["charging", "ended"]
     assert ids(await store.read(lambda tx: charges.at_evse(tx, "L1", "E1", both))) == ["here", "old"]
     assert ids(await store.read(lambda tx: charges.at_evse(tx, "L1", "E1", ["ended"]))) == ["old"]
-    assert ids(await store.read(lambda tx: charges.of_token(tx, "aBC", at(-1)))) == ["there", "here"]
+    assert ids(await store.read(lambda tx: charges.of_token(tx, "aBC", "L1", at(-1)))) == ["there", "here"]
     assert ids(await store.read(lambda tx: charges.in_states(tx, ["charging"]))) == ["there", "here"]
 
 

@@ -57,7 +57,11 @@ _CHARGE = select(*(charges.c[name] for name in Charge.__struct_fields__))
 _NEWEST_FIRST = _CHARGE.order_by(charges.c.created_at.desc(), charges.c.session_id)
 _BY_ID = Prepared(_CHARGE.where(charges.c.session_id == bindparam("session_id")))
 _OF_TOKEN = Prepared(
-    _NEWEST_FIRST.where(charges.c.token_uid == bindparam("token_uid"), charges.c.created_at >= bindparam("since"))
+    _NEWEST_FIRST.where(
+        charges.c.token_uid == bindparam("token_uid"),
+        charges.c.created_at >= bindparam("since"),
+        charges.c.location_id == bindparam("location_id"),
+    )
 )
 _NEXT_DUE = Prepared(select(func.min(charges.c.due_at)).where(charges.c.due_at.is_not(None)))
 _WAIT = Prepared(
@@ -104,9 +108,10 @@ def at_evse(tx: Tx, location_id: str, evse_uid: str, states: Collection[str]) ->
     return [_charge(row) for row in rows]
 
 
-def of_token(tx: Tx, token_uid: str, since: datetime) -> list[Charge]:
-    """The charges that a card began since then, newest first; uids compare without case."""
-    return [_charge(row) for row in _OF_TOKEN.rows(tx, token_uid=token_uid.casefold(), since=since)]
+def of_token(tx: Tx, token_uid: str, location_id: str, since: datetime) -> list[Charge]:
+    """The charges that a card began at a Location since then, newest first; uids compare without case."""
+    rows = _OF_TOKEN.rows(tx, token_uid=token_uid.casefold(), location_id=location_id, since=since)
+    return [_charge(row) for row in rows]
 
 
 def in_states(tx: Tx, states: Collection[str]) -> list[Charge]:

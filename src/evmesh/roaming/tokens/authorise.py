@@ -111,12 +111,10 @@ def _already_allowed(
     tx: Tx, node: Node, known: Sequence[Held], uid: str, token_type: str, place: Place
 ) -> Verdict | None:
     never = any(wire.decode(held.document).get("whitelist") == "NEVER" for held in known)
-    for charge in charges.of_token(tx, uid, node.clock() - AUTHORISED_FOR):
-        if (charge.country_code, charge.party_id, charge.location_id) != (
-            place.country_code,
-            place.party_id,
-            place.location_id,
-        ) or str(charge.token.get("type", "")).casefold() != token_type.casefold():
+    for charge in charges.of_token(tx, uid, place.location_id, node.clock() - AUTHORISED_FOR):
+        if (charge.country_code, charge.party_id) != (place.country_code, place.party_id):
+            continue
+        if str(charge.token.get("type", "")).casefold() != token_type.casefold():
             continue
         if charge.auth_method == "COMMAND":
             return Verdict(True, "ALLOWED", "WHITELIST", charge.token, charge.authorization_reference)
