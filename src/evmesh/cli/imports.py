@@ -93,16 +93,17 @@ def irve(context: typer.Context, file: File, json: Json = False) -> None:
             register.locations(rows, country_code=country_code, party_id=party_id, now=node.clock())
         ), None
 
-    _import(context, Kind.locations, file, found, json)
+    _import(context, Kind.locations, file, found, json, register=True)
 
 
 def nobil(context: typer.Context, file: File, json: Json = False) -> None:
     def found(node: Node, content: bytes) -> tuple[Iterable[Candidate], int | None]:
         from evmesh.ocpi.wire import decode
         from evmesh.opendata import nobil as register
+        from evmesh.roaming.importing import unpacked
 
         country_code, party_id = _first_cpo(node)
-        payload = decode(content)
+        payload = decode(unpacked(content))
         if not isinstance(payload, dict | list):
             raise Failure(f"{file}: a NOBIL answer is a JSON object, or the list of stations in it")
         return (

@@ -8,6 +8,7 @@ changes nothing.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -63,11 +64,7 @@ def items(content: bytes) -> Iterator[tuple[str, bytes]]:
 
     NotJson when the file as a whole is none of these.
     """
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError) as error:
-            raise NotJson(f"the file is broken gzip: {error}") from None
+    content = unpacked(content)
     text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text[:1] == b"[":
         yield from _array(text, "item")
@@ -84,6 +81,16 @@ def items(content: bytes) -> Iterator[tuple[str, bytes]]:
         yield from _array(bytes(envelope["data"]), "data item")
     else:
         yield "the object", text
+
+
+def unpacked(content: bytes) -> bytes:
+    """The content of a file that may be gzipped; NotJson when it is broken gzip."""
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise NotJson(f"the file is broken gzip: {error}") from None
 
 
 def _array(text: bytes, word: str) -> Iterator[tuple[str, bytes]]:
