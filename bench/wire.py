@@ -198,10 +198,10 @@ def measure(work: dict[str, Callable[[], object]], rounds: int, batch: int) -> d
         call()
     for _ in range(rounds):
         for name, call in work.items():
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(batch):
                 call()
-            times[name].append((time.perf_counter() - start) / batch)
+            times[name].append((time.process_time() - start) / batch)
     shares = {
         name: statistics.median(mine / plain for mine, plain in zip(spent, times["decode"], strict=True))
         for name, spent in times.items()

@@ -184,12 +184,16 @@ def test_children_are_lifted_before_the_object_that_they_stand_in() -> None:
 
 
 def test_places_in_findings_are_those_of_the_whole_document() -> None:
+    """Also after something was left out on the way."""
     context = Context()
-    with context.at("house", 0):
-        with pytest.raises(Unsayable), context.at("gate"):
-            raise Unsayable("stuck")
-        context.note("lost", "gone", "windows", 2)
-    assert [f.pointer for f in context.findings] == ["/house/0/windows/2"]
+    house = PLAIN | {
+        "door": GREY,
+        "windows": [{"colours": ["GREY"]}, {"colours": ["RED"], "trim": "GREY"}],
+        "roofs": [],
+    }
+    NO_GREY.down("House", house, context)
+    places = ["/door", "/windows/0/colours/0", "/windows/0", "/windows/1/trim"]
+    assert [f.pointer for f in context.findings] == places
     assert context.path == []
 
 

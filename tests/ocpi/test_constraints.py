@@ -127,6 +127,12 @@ def test_rules_hold_wherever_their_object_stands() -> None:
     assert not wire.keeps_rules(RELEASES[NEWEST], "CDR", wire.encode(cdr), cdr)
 
 
+def test_an_empty_object_can_break_a_rule_too() -> None:
+    place = own("2.1.1", "Location", opening_times={})
+    assert [f.pointer for f in wire.check("Location", place, "2.1.1")] == ["/opening_times"]
+    assert not wire.keeps_rules(RELEASES["2.1.1"], "Location", wire.encode(place), place)
+
+
 def test_a_patch_is_held_to_what_it_shows() -> None:
     both = {"publish": True, "publish_allowed_to": [{"group_id": "1"}]}
     assert [f.code for f in wire.check("Location", both, NEWEST, partial=True)] == ["publish_allowed_to"]

@@ -20,11 +20,13 @@ Broken = Iterable[tuple[str, tuple[str | int, ...], str]]
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """`on_parts`: also judged on a PATCH, which shows only some fields."""
+    """`on_parts`: also judged on a PATCH, which shows only some fields. `words`: one of them stands in
+    the text of a document that has such an object with something to judge, so that most need not be looked through."""
 
     broken: Callable[[Document, Rules], Broken]
     severity: Severity = "error"
     on_parts: bool = False
+    words: tuple[bytes, ...] = ()
 
 
 def _publish_token(token: Document, rules: Rules) -> Broken:
@@ -156,16 +158,16 @@ def _booking_location(place: Document, rules: Rules) -> Broken:
 
 
 CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
-    "PublishTokenType": (Constraint(_publish_token),),
+    "PublishTokenType": (Constraint(_publish_token, words=(b'"publish_allowed_to"',)),),
     "Location": (Constraint(_publish, on_parts=True), Constraint(_parking)),
     "Hours": (Constraint(_hours), Constraint(_hours_missing), Constraint(_hours_choice, "warning")),
-    "RegularHours": (Constraint(_weekday),),
+    "RegularHours": (Constraint(_weekday, words=(b'"regular_hours"',)),),
     "CDR": (Constraint(_cdr),),
-    "EnergyMix": (Constraint(_energy_mix, "warning"),),
+    "EnergyMix": (Constraint(_energy_mix, "warning", words=(b'"energy_sources"',)),),
     "StartSession": (Constraint(_start_session),),
-    "TariffElement": (Constraint(_tariff_element),),
+    "TariffElement": (Constraint(_tariff_element, words=(b'"reservation"', b'"booking"')),),
     "Credentials": (Constraint(_roles),),
-    "CdrDimension": (Constraint(_charge_state),),
+    "CdrDimension": (Constraint(_charge_state, words=(b'"STATE_OF_CHARGE"',)),),
     "ActiveChargingProfileResult": (Constraint(_profile_result),),
     "BookingLocation": (Constraint(_booking_location, "warning"),),
 }

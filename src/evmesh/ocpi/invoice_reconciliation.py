@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from evmesh.ocpi.operation import Operation
-from evmesh.ocpi.types import CiString2, CiString3, CiString36, CiString255, DateTime, Object, Some
+from evmesh.ocpi.types import CiString2, CiString3, CiString36, CiString39, CiString255, DateTime, Object, Some
 
 
 class InvoiceReconciliationRecord(Object, kw_only=True):
-    """[mod_invoicereconciliation_invoice_reconciliation_record_object]"""
+    """[mod_invoicereconciliation_invoice_reconciliation_record_object]
+
+    The specification allows ids of 36 characters in `cdrs`, but those of credit CDRs have up to 39: they are taken.
+    """
 
     country_code: CiString2
     party_id: CiString3
     id: CiString36
     invoice_id: CiString255
-    cdrs: Some[CiString36]
+    cdrs: Some[CiString39]
     last_updated: DateTime
 
 

@@ -159,38 +159,47 @@ def keeps_rules(release: Release, name: str, raw: bytes, document: Any, *, sendi
         return False
     if _UNUSUAL_TIMESTAMP.search(raw) is not None:
         return False
-    return not _breaks_constraint(release, release.name_of(name), document)
+    return not _breaks_constraint(release, release.name_of(name), document, raw)
 
 
-def _breaks_constraint(release: Release, name: str, document: Document) -> bool:
+def _breaks_constraint(release: Release, name: str, document: Document, raw: bytes) -> bool:
     for row in CONSTRAINTS.get(name, ()):
         for _ in row.broken(document, release.rules):
             return True
-    for field_name, child, many in _constrained(release, name):
+    for field_name, child, many, words in _constrained(release, name):
         value = document.get(field_name)
-        if value is None:
+        if value is None or (words is not None and not any(word in raw for word in words)):
             continue
         for item in value if many else (value,):
-            if _breaks_constraint(release, child, item):
+            if _breaks_constraint(release, child, item, raw):
                 return True
     return False
 
 
-_constrained_children: dict[tuple[str, str], tuple[tuple[str, str, bool], ...]] = {}
+_constrained_fields: dict[tuple[str, str], tuple[tuple[str, str, bool, set[bytes] | None], ...]] = {}
 
 
-def _constrained(release: Release, name: str) -> tuple[tuple[str, str, bool], ...]:
-    """The fields below which some constraint lies, so that nothing else is walked."""
+def _constrained(release: Release, name: str) -> tuple[tuple[str, str, bool, set[bytes] | None], ...]:
+    """The fields below which some constraint lies, and the words without which it cannot be broken (None: it always
+    can), so that nothing else is walked."""
     key = (release.name, name)
-    found = _constrained_children.get(key)
+    found = _constrained_fields.get(key)
     if found is None:
-        rules = release.rules
-        found = _constrained_children[key] = tuple(
-            (f.name, f.type, f.many)
-            for f in rules.objects[name].fields.values()
-            if f.type in rules.objects and (f.type in CONSTRAINTS or _constrained(release, f.type))
+        found = _constrained_fields[key] = tuple(
+            (f.name, f.type, f.many, None if b"" in words else words)
+            for f in release.rules.objects[name].fields.values()
+            if (words := _words(release, f.type))
         )
     return found
+
+
+def _words(release: Release, name: str) -> set[bytes]:
+    """The words of all constraints on an object and below it; an empty one stands for a constraint without."""
+    words = {word for row in CONSTRAINTS.get(name, ()) for word in row.words or (b"",)}
+    if name in release.rules.objects:
+        for f in release.rules.objects[name].fields.values():
+            words |= _words(release, f.type)
+    return words
 
 
 def check(name: str, document: Any, release: str, *, partial: bool = False) -> list[Finding]:

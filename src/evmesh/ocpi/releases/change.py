@@ -14,8 +14,7 @@ event, and every loss, is noted as a finding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,14 +69,6 @@ class Context:
         """The object in the words of the newer side of the step that is being taken."""
         found = self.lookup(kind, *key) if self.lookup is not None else None
         return self.bring(kind, found) if found is not None else None
-
-    @contextmanager
-    def at(self, *parts: str | int) -> Iterator[None]:
-        self.path.extend(parts)
-        try:
-            yield
-        finally:
-            del self.path[len(self.path) - len(parts) :]
 
 
 Turn = Callable[[Document, Context], None]
@@ -207,6 +198,7 @@ class _Child:
 class _Values:
     field: str
     enum: EnumRule
+    known: frozenset[str]
     instead: Mapping[str, str]
     many: bool
     required: bool
@@ -214,17 +206,24 @@ class _Values:
 
 @dataclass(slots=True)
 class _Plan:
-    """What differs in one object. `later` are the fields that only the newer side has, `ended` those of the older."""
+    """What differs in one object. `later` are the fields that only the newer side has, `ended` those of the older;
+    `lifted` and `said` the children that differ on the way up and on the way down."""
 
-    children: list[_Child] = field(default_factory=list)
-    values: list[_Values] = field(default_factory=list)
     ups: list[Turn] = field(default_factory=list)
     downs: list[Turn] = field(default_factory=list)
     later: dict[str, FieldRule] = field(default_factory=dict)
     ended: dict[str, FieldRule] = field(default_factory=dict)
+    values: list[_Values] = field(default_factory=list)
+    lifted: list[_Child] = field(default_factory=list)
+    said: list[_Child] = field(default_factory=list)
 
-    def __bool__(self) -> bool:
-        return bool(self.children or self.values or self.ups or self.downs)
+    @property
+    def lifts(self) -> bool:
+        return bool(self.ups or self.later or self.lifted)
+
+    @property
+    def says(self) -> bool:
+        return bool(self.downs or self.ended or self.values or self.said)
 
 
 class Step:
@@ -241,106 +240,121 @@ class Step:
             self.losses.update(change.losses)
             instead.update(change.instead)
         self._changes, self._instead = changes, instead
-        self._plans: dict[str, _Plan] = {}
+        plans: dict[str, _Plan] = {}
+        for name in newer.objects:
+            self._plan(name, plans)
+        self._ups = {name: plan for name, plan in plans.items() if plan.lifts}
+        self._downs = {name: plan for name, plan in plans.items() if plan.says}
 
-    def _plan(self, name: str) -> _Plan:
-        if name not in self._plans:
-            plan = self._plans[name] = _Plan()
-            for change in self._changes:
-                if change.of == name:
-                    plan.ups += [change.up] if change.up else []
-                    plan.downs += [change.down] if change.down else []
-            rule = self.older.objects.get(self.said_as.get(name, name))
-            after_rule = self.newer.objects.get(name)
-            if plan and rule is not None and after_rule is not None:
-                plan.later = {k: f for k, f in after_rule.fields.items() if k not in rule.fields}
-                plan.ended = {k: f for k, f in rule.fields.items() if k not in after_rule.fields}
-            for f in rule.fields.values() if rule else ():
-                if f.type in self.older.objects and self._plan(f.type):
-                    plan.children.append(_Child(f.name, f.type, f.many, f.required))
-                elif f.type in self.older.enums and f.type in self.newer.enums:
-                    before, after = self.older.enums[f.type], self.newer.enums[f.type]
-                    if not before.open and (after.open or not set(after.values) <= set(before.values)):
-                        swap = self._instead.get(f.type, {})
-                        plan.values.append(_Values(f.name, before, swap, f.many, f.required))
-        return self._plans[name]
+    def _plan(self, name: str, plans: dict[str, _Plan]) -> _Plan:
+        if name in plans:
+            return plans[name]
+        plan = plans[name] = _Plan()
+        older = self.older.objects.get(self.said_as.get(name, name))
+        if older is None:
+            return plan
+        newer = self.newer.objects[name]
+        plan.ups = [change.up for change in self._changes if change.of == name and change.up]
+        plan.downs = [change.down for change in self._changes if change.of == name and change.down]
+        plan.later = {k: f for k, f in newer.fields.items() if k not in older.fields}
+        plan.ended = {k: f for k, f in older.fields.items() if k not in newer.fields}
+        for f in older.fields.values():
+            if f.type in self.older.objects:
+                child, below = _Child(f.name, f.type, f.many, f.required), self._plan(f.type, plans)
+                plan.lifted += [child] if below.lifts else []
+                plan.said += [child] if below.says else []
+            elif f.type in self.older.enums and f.type in self.newer.enums:
+                before, after = self.older.enums[f.type], self.newer.enums[f.type]
+                known = frozenset(before.values)
+                if not before.open and (after.open or not known >= set(after.values)):
+                    swap = self._instead.get(f.type, {})
+                    plan.values.append(_Values(f.name, before, known, swap, f.many, f.required))
+        return plan
 
     def up(self, name: str, document: Document, context: Context) -> Document:
         """The document in the newer words. What the older release did not say stays absent."""
-        plan = self._plan(name)
-        if not plan:
+        plan = self._ups.get(name)
+        if plan is None:
             return document
-        lifted = dict(document)
+        lifted, path = dict(document), context.path
         _only_fitting(self.newer, plan.later, lifted, context)
-        for child in plan.children:
+        for child in plan.lifted:
             value = lifted.get(child.field)
             if value is None:
                 continue
-            if not child.many:
-                with context.at(child.field):
-                    lifted[child.field] = self.up(child.name, value, context)
-            else:
-                items = []
+            path.append(child.field)
+            if child.many:
+                lifted[child.field] = items = []
+                path.append(0)
                 for index, item in enumerate(value):
-                    with context.at(child.field, index):
-                        items.append(self.up(child.name, item, context))
-                lifted[child.field] = items
+                    path[-1] = index
+                    items.append(self.up(child.name, item, context))
+                path.pop()
+            else:
+                lifted[child.field] = self.up(child.name, value, context)
+            path.pop()
         for turn in plan.ups:
             turn(lifted, context)
         return lifted
 
     def down(self, name: str, document: Document, context: Context) -> Document:
         """The document in the older words; Unsayable when it has none, NeedsObject when a lookup failed."""
-        plan = self._plan(name)
-        if not plan:
+        plan = self._downs.get(name)
+        if plan is None:
             return document
-        said = dict(document)
+        said, path = dict(document), context.path
         _only_fitting(self.older, plan.ended, said, context)
         for turn in plan.downs:
             turn(said, context)
-        for child in plan.children:
+        for child in plan.said:
             value = said.get(child.field)
             if value is None:
                 continue
+            path.append(child.field)
             if child.many:
-                self._items(name, child, said, value, context)
-                continue
-            try:
-                with context.at(child.field):
-                    said[child.field] = self.down(child.name, value, context)
-            except Unsayable as error:
-                self._leave_out(child.name, child.required, child.field, said, error, context)
+                said[child.field] = self._items(child, value, context)
+                if value and child.required and not said[child.field]:
+                    raise Unsayable(f"nothing of {name}.{child.field} can be said in the older release")
+            else:
+                self._single(child, said, value, context)
+            path.pop()
         for values in plan.values:
             self._swap(values, said, context)
         return said
 
-    def _items(self, name: str, child: _Child, said: Document, value: list[Any], context: Context) -> None:
-        kept = []
+    def _items(self, child: _Child, value: list[Any], context: Context) -> list[Any]:
+        """The items that can be said."""
+        kept, path = [], context.path
+        path.append(0)
+        depth = len(path)
         for index, item in enumerate(value):
+            path[-1] = index
             try:
-                with context.at(child.field, index):
-                    kept.append(self.down(child.name, item, context))
+                kept.append(self.down(child.name, item, context))
             except Unsayable as error:
                 if error.whole not in (None, child.name):
                     raise
-                context.note("left_out", error.reason, child.field, index, severity="warning")
-        if value and not kept and child.required:
-            raise Unsayable(f"nothing of {name}.{child.field} can be said in the older release")
-        said[child.field] = kept
+                del path[depth:]
+                context.note("left_out", error.reason, severity="warning")
+        path.pop()
+        return kept
 
-    def _leave_out(
-        self, child: str, required: bool, name: str, said: Document, error: Unsayable, context: Context
-    ) -> None:
-        if required or error.whole not in (None, child):
-            raise error
-        context.note("left_out", error.reason, name, severity="warning")
-        del said[name]
+    def _single(self, child: _Child, said: Document, value: Any, context: Context) -> None:
+        depth = len(context.path)
+        try:
+            said[child.field] = self.down(child.name, value, context)
+        except Unsayable as error:
+            if child.required or error.whole not in (None, child.name):
+                raise
+            del context.path[depth:]
+            context.note("left_out", error.reason, severity="warning")
+            del said[child.field]
 
     def _swap(self, values: _Values, said: Document, context: Context) -> None:
         value = said.get(values.field)
         if value is None:
             return
-        known = values.enum.values
+        known = values.known
         if values.many:
             kept = []
             for index, item in enumerate(value):
