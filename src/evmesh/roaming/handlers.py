@@ -11,6 +11,8 @@ from evmesh.roaming.cdrs import sender as cdrs_sender
 from evmesh.roaming.commands import receiver as commands_receiver
 from evmesh.roaming.commands import sender as commands_sender
 from evmesh.roaming.credentials import server as credentials
+from evmesh.roaming.invoicereconciliation import receiver as records_receiver
+from evmesh.roaming.invoicereconciliation import sender as records_sender
 from evmesh.roaming.locations import receiver as locations_receiver
 from evmesh.roaming.locations import sender as locations_sender
 from evmesh.roaming.node import Node
@@ -38,6 +40,8 @@ SLICES: tuple[Callable[[Node], dict[str, Handler]], ...] = (
     cdrs_receiver.handlers,
     commands_sender.handlers,
     commands_receiver.handlers,
+    records_sender.handlers,
+    records_receiver.handlers,
 )
 
 

@@ -1,4 +1,4 @@
-"""The five kinds of objects that are held, listed and delivered: what they are called and told apart by.
+"""The six kinds of objects that are held, listed and delivered: what they are called and told apart by.
 
 A kind is named by its module. Documents here are canonical ones, so every field has its newest name.
 """
@@ -13,7 +13,14 @@ from evmesh.ocpi.types import parse_timestamp
 from evmesh.ports import Document, Party
 from evmesh.store.objects import party
 
-NAMES = {"locations": "Location", "tariffs": "Tariff", "sessions": "Session", "cdrs": "CDR", "tokens": "Token"}
+NAMES = {
+    "locations": "Location",
+    "tariffs": "Tariff",
+    "sessions": "Session",
+    "cdrs": "CDR",
+    "tokens": "Token",
+    "invoicereconciliation": "InvoiceReconciliationRecord",
+}
 
 CANONICAL = dialect(NEWEST)
 """How our own objects are worded and keyed."""

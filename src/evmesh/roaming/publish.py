@@ -12,8 +12,10 @@ moment, at what the partner was last told, and says what closes the gap:
     cannot be said, or gone   something               a retraction
     cannot be said, or gone   nothing, or retracted   nothing (`Unsayable` names the reason)
 
-Retractions: a tariff is deleted; a Location's EVSEs are told as REMOVED, since OCPI has no DELETE for Locations; a
-token becomes invalid. Sessions and CDRs are never taken back.
+A record of an invoice is posted when it is new to the partner, and put when it has changed.
+
+Retractions: a tariff or a record is deleted; a Location's EVSEs are told as REMOVED, since OCPI has no DELETE for
+Locations; a token becomes invalid. Sessions and CDRs are never taken back.
 """
 
 from __future__ import annotations
@@ -41,8 +43,14 @@ PUTS = {
     "tariffs": ("tariffs.receiver.put", "tariff_id"),
     "sessions": ("sessions.receiver.put", "session_id"),
     "tokens": ("tokens.receiver.put", "token_uid"),
+    "invoicereconciliation": ("invoicereconciliation.receiver.put", "id"),
 }
-"""How a whole object is sent, and what its path calls its id. CDRs are posted."""
+"""How a whole object is sent, and what its path calls its id."""
+
+POSTS = {"cdrs": "cdrs.receiver.post", "invoicereconciliation": "invoicereconciliation.receiver.post"}
+"""How what is new to the partner is sent, where that is another way."""
+
+DELETES = {"tariffs": "tariffs.receiver.delete", "invoicereconciliation": "invoicereconciliation.receiver.delete"}
 
 
 class NotOurs(ValueError):
@@ -57,8 +65,13 @@ def publish(tx: Tx, node: Node, kind: str, document: Document, *, partners: Sequ
     return put_own(tx, node, kind, document, partners=partners)[1]
 
 
-def put_own(tx: Tx, node: Node, kind: str, document: Document, *, partners: Sequence[Partner]) -> tuple[Outcome, Held]:
-    """The same, and says what became of it: created, replaced, unchanged, or stale."""
+def put_own(
+    tx: Tx, node: Node, kind: str, document: Document, *, partners: Sequence[Partner], to: Party | None = None
+) -> tuple[Outcome, Held]:
+    """The same, and says what became of it: created, replaced, unchanged, or stale.
+
+    `to` is for whom the object is, where it does not say so itself.
+    """
     owner = kinds.owner(document)
     if node.ours(owner) is None:
         raise NotOurs(f"{owner[0]}*{owner[1]} is not one of our parties")
@@ -75,13 +88,13 @@ def put_own(tx: Tx, node: Node, kind: str, document: Document, *, partners: Sequ
         None,
         kinds.CANONICAL.name,
         kinds.last_updated(document),
-        kinds.token_party(kind, document),
+        kinds.token_party(kind, document) if to is None else objects.party(*to),
         contract_id=kinds.contract_id(kind, document),
     )
     if outcome in (Outcome.CREATED, Outcome.REPLACED):
         if kind == "tariffs":
             tariff_history.add(tx, held)
-        for partner in visibility.receivers(node, partners, kind, document):
+        for partner in visibility.receivers(node, partners, kind, document, to=to):
             deliveries.lack(tx, partner.id, held.seq, kind)
     return outcome, held
 
@@ -184,7 +197,7 @@ def _prepare(tx: Tx, node: Node, partner: Partner, delivery: Delivery, patch_all
         change = difference.part(held.kind, told.document, written.document, partner.dialect.release)
         if change is not None:
             return _partly(held, written, change, partner)
-    return _wholly(held, written.document, partner, written.text)
+    return _wholly(held, written.document, partner, written.text, new=told is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +228,10 @@ def _to_remember(partner: Partner, text: bytes) -> str:
     return f"{partner.dialect.name}\n{text.decode()}"
 
 
-def _wholly(held: Held, said: Document, partner: Partner, text: bytes) -> Push:
+def _wholly(held: Held, said: Document, partner: Partner, text: bytes, *, new: bool = False) -> Push:
     told = _to_remember(partner, text)
-    if held.kind == "cdrs":
-        return Push("cdrs.receiver.post", {}, held.change, body=text, told=told)
+    if held.kind in POSTS and (new or held.kind not in PUTS):
+        return Push(POSTS[held.kind], {}, held.change, body=text, told=told)
     operation = PUTS[held.kind][0]
     return Push(operation, _path(held), held.change, _query(held, said, partner), text, told)
 
@@ -250,8 +263,8 @@ def _retraction(partner: Partner, held: Held, told: Told | None) -> Push | None:
     """What takes back what the partner was told; None when nothing is left to take back."""
     if told is None:
         return None
-    if held.kind == "tariffs":
-        return Push("tariffs.receiver.delete", _path(held), held.change)
+    if held.kind in DELETES:
+        return Push(DELETES[held.kind], _path(held), held.change)
     if held.kind not in ("locations", "tokens"):
         return None
     said = _as_spoken_now(partner, held, told)

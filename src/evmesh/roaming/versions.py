@@ -11,9 +11,10 @@ from evmesh.ocpi.dialect import Dialect, dialect
 from evmesh.ocpi.roles import OPPOSITE, interfaces
 from evmesh.ocpi.status_codes import NotFound
 from evmesh.ports import Answer, Call, Document, Handler, Partner
+from evmesh.roaming import kinds
 from evmesh.roaming.node import Node, OurParty
 
-OFFERED = ("locations", "sessions", "cdrs", "tariffs", "tokens", "commands")
+OFFERED = ("locations", "sessions", "cdrs", "tariffs", "tokens", "commands", "invoicereconciliation")
 """The modules that do something when they are called. A module joins when its behaviour is built: to offer one that
 only exists on paper would make partners wait for answers that never come."""
 
@@ -52,11 +53,19 @@ def endpoints(node: Node, partner: Partner, spoken: Dialect) -> list[Document]:
     # The interface of credentials means nothing; the specification asks for SENDER.
     found = [_endpoint("credentials", node.endpoint(spoken.name, "credentials", None), "SENDER", spoken)]
     for module in OFFERED:
+        if not _known(module, spoken):
+            continue
         for interface in ("SENDER", "RECEIVER"):
             if (module, interface) in played:
                 url = node.endpoint(spoken.name, module, interface)
                 found.append(_endpoint(module, url, interface, spoken))
     return found
+
+
+def _known(module: str, spoken: Dialect) -> bool:
+    """Whether the release has the objects of the module."""
+    name = kinds.NAMES.get(module)
+    return name is None or spoken.release.name_of(name) in spoken.release.rules.objects
 
 
 def _endpoint(module: str, url: str, interface: str, spoken: Dialect) -> Document:

@@ -7,6 +7,7 @@ A partner sees objects of a kind when one of its roles is a Receiver of that mod
     Tariffs          that party's                                 all
     Tokens           that party's                                 all
     Sessions, CDRs   that party's, with its own tokens            those with its own tokens
+    records          none: the module is of 2.3.0                 those of invoices between it and us
 
 It is pushed what it sees, if it has a Receiver endpoint for the module. [introduction_modules]
 """
@@ -20,7 +21,7 @@ from datetime import datetime
 from evmesh.ocpi.roles import RECEIVERS
 from evmesh.ocpi.status_codes import InvalidParameter
 from evmesh.ocpi.types import parse_timestamp
-from evmesh.ports import Document, Partner
+from evmesh.ports import Document, Partner, Party
 from evmesh.roaming import kinds
 from evmesh.roaming.node import Node
 from evmesh.store.objects import Held, party
@@ -47,7 +48,7 @@ def scope(partner: Partner, kind: str) -> Scope:
     owners = None
     if partner.release is not None and not partner.dialect.release.many_parties:
         owners = () if partner.our_party is None else (party(*partner.our_party),)
-    if kind in ("sessions", "cdrs"):
+    if kind in ("sessions", "cdrs", "invoicereconciliation"):
         return Scope(owners, tuple(dict.fromkeys(party(*each) for each in partner.parties())))
     return Scope(owners)
 
@@ -67,10 +68,12 @@ def reaches(partner: Partner, kind: str) -> bool:
     )
 
 
-def receivers(node: Node, partners: Sequence[Partner], kind: str, document: Document) -> list[Partner]:
-    """Of these partners, those that are to be told of our object."""
+def receivers(
+    node: Node, partners: Sequence[Partner], kind: str, document: Document, *, to: Party | None = None
+) -> list[Partner]:
+    """Of these partners, those that are to be told of our object; `to` is for whom it is where it does not say so."""
     owner = party(*kinds.owner(document))
-    token_party = kinds.token_party(kind, document)
+    token_party = kinds.token_party(kind, document) if to is None else party(*to)
     return [p for p in partners if reaches(p, kind) and scope(p, kind).holds(owner, token_party)]
 
 

@@ -1,4 +1,4 @@
-"""Locations, tariffs, sessions, CDRs and tokens: ours and our partners', in one table.
+"""Locations, tariffs, sessions, CDRs, tokens and reconciliation records: ours and our partners', in one table.
 
 An object is its canonical document as JSON text, with the columns that lists, look-ups and checks need beside it. What
 a partner sent is kept as well, word for word (`wire`), and the release that it was written in.
@@ -28,7 +28,7 @@ from evmesh.store.prepared import Prepared
 from evmesh.store.schema import OURS, marks, objects, wordings
 from evmesh.store.transaction import Tx, give_back_change, insert, next_change, now
 
-Kind = Literal["locations", "tariffs", "sessions", "cdrs", "tokens"]
+Kind = Literal["locations", "tariffs", "sessions", "cdrs", "tokens", "invoicereconciliation"]
 
 
 class Outcome(Enum):
