@@ -9,16 +9,20 @@ from __future__ import annotations
 import importlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
+from fractions import Fraction
 from importlib import resources
 from typing import Any
 
 from evmesh.billing import einvoice
 from evmesh.billing.errors import BillingError, MissingExtra
-from evmesh.billing.invoice import Company, Invoice, Line, remarks
+from evmesh.billing.invoice import Company, Invoice, Line, Row, remarks
+from evmesh.billing.money import rounded
+
+_STRETCH = 50
 
 # factur-x asks the clock of its module: while one file is made it must not be asked for another.
 _clock_is_ours = threading.Lock()
@@ -120,14 +124,33 @@ def _said(invoice: Invoice, page: str) -> dict[str, Any]:
         "payment": _payment(invoice),
         "remarks": remarks(invoice),
         "annex": einvoice.ANNEX,
-        "rows": [
-            [
-                row.line, row.key, f"{row.start:%Y-%m-%d %H:%M}", f"{row.end:%Y-%m-%d %H:%M}", row.evse, row.contract,
-                figure(row.energy), figure(row.exact_net),
-            ]
-            for row in invoice.rows
-        ],
-    }  # fmt: skip
+        "rows": [_columns(invoice.rows[at : at + _STRETCH]) for at in range(0, len(invoice.rows), _STRETCH)],
+    }
+
+
+def _columns(rows: Sequence[Row]) -> list[list[str]]:
+    """A stretch of the annex, column by column; what would not fit beside the others is cut. The CSV has all of it."""
+    cells = (
+        (
+            row.line, _cut(row.id, 39), f"{row.start:%Y-%m-%d %H:%M}", f"{row.end:%Y-%m-%d %H:%M}", _cut(row.evse, 20),
+            _cut(row.contract, 20), _short(row.energy), _short(row.exact_net),
+        )
+        for row in rows
+    )  # fmt: skip
+    return [list(column) for column in zip(*cells, strict=True)]
+
+
+def _cut(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    if not text:
+        return "–"
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _short(value: Decimal) -> str:
+    """Exact up to six decimals; what is not says so."""
+    near = rounded(Fraction(value), 6)
+    return figure(near) if near == value else f"≈ {figure(near)}"
 
 
 def _address(party: Company) -> list[str]:
