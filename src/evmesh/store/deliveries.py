@@ -165,11 +165,15 @@ def due(
     return begun
 
 
+def due_next(tx: Tx, partner_id: int, at: datetime, lease_s: float) -> Delivery | None:
+    """Begin one more try for a partner that has a place free; None when nothing is due."""
+    begun = _begin(tx, partner_id, at, 1, at + timedelta(seconds=lease_s))
+    return begun[0] if begun else None
+
+
 def _begin(tx: Tx, partner_id: int, at: datetime, limit: int, leased_until: datetime) -> list[Delivery]:
-    ids = list(tx.scalars(_OLDEST_DUE, {"of_partner": partner_id, "at": at, "most": limit}))
-    begun = tx.execute(_BEGIN, {"ids": ids, "until": leased_until})
-    place = {id: index for index, id in enumerate(ids)}
-    return sorted((Delivery(*row) for row in begun), key=lambda begun: place[begun.id])
+    begun = _BEGIN.rows(tx, of_partner=partner_id, at=at, most=limit, until=leased_until)
+    return [Delivery(*row) for _, *row in sorted(begun)]
 
 
 def _with_something_due() -> Any:
@@ -198,11 +202,12 @@ _OLDEST_DUE = (
     .order_by(deliveries.c.due_at, deliveries.c.id)
     .limit(bindparam("most"))
 )
-_BEGIN = (
+_BEGIN = Prepared(
     update(deliveries)
-    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+    .where(deliveries.c.id.in_(_OLDEST_DUE.scalar_subquery()))
     .values(state=TRYING, leased_until=bindparam("until"), attempts=deliveries.c.attempts + 1, again=False)
     .returning(
+        deliveries.c.due_at,
         deliveries.c.id,
         deliveries.c.partner_id,
         deliveries.c.seq,

@@ -56,6 +56,7 @@ from evmesh.transport.outcomes import Again, Attempt, Delivered, Forgone, Outcom
 from evmesh.transport.patience import Patience
 from evmesh.transport.routing import OPERATIONS
 
+WITH_PARTIES = frozenset({"cdrs", "sessions", "invoicereconciliation"})
 REFUSED, DOUBTFUL, WAITS = "delivery_refused", "delivery_doubtful", "delivery_waits"
 FAULTS = {
     REFUSED: "a partner refuses an object of ours, again and again",
@@ -118,7 +119,7 @@ class Courier:
         self._clock = clock
         self._jitter = jitter
         self._lease_seconds = max(self._limits.delivery_lease_seconds, 4 * self._limits.answer_seconds)
-        self._running: dict[int, asyncio.Task[None]] = {}
+        self._running: dict[int, asyncio.Task[bool]] = {}
         self._places: dict[int, int] = {}
         self._patience = Patience(clock, jitter)
         self._notes: dict[int, _Note] = {}
@@ -224,12 +225,14 @@ class Courier:
         self._places[row.partner_id] = self._places.get(row.partner_id, 0) + 1
         task = self._running[row.id] = asyncio.create_task(self._deliver(row, partner))
 
-        def ended(task: asyncio.Task[None]) -> None:
+        def ended(task: asyncio.Task[bool]) -> None:
             del self._running[row.id]
             self._places[row.partner_id] -= 1
-            self._wake.set()
-            if not task.cancelled() and (error := task.exception()) is not None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
                 log.error("delivery %d could not be written down: its lease must run out", row.id, exc_info=error)
+            if task.cancelled() or error is not None or not task.result():
+                self._wake.set()
 
         task.add_done_callback(ended)
 
@@ -243,24 +246,26 @@ class Courier:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _deliver(self, row: Delivery, partner: Partner | None) -> None:
+    async def _deliver(self, row: Delivery, partner: Partner | None) -> bool:
+        """One try. True if the partner's next row has its place already."""
         note = self._notes.setdefault(row.id, _Note(may_have_arrived=row.attempts > 1))
         try:
             if partner is None or partner.status != "registered":
                 # Noticed between two looks at the partners: the next one passes it by.
                 await self._later(row, note, "the partner is not registered")
-                return
+                return False
             push, outcome = await self._tell(row, partner, note)
-            await self._conclude(row, partner, note, push, outcome)
+            return await self._conclude(row, partner, note, push, outcome)
         except NotYet as error:
             await self._store.write(partial(deliveries.failed, id=row.id, error=str(error), due_at=error.due_at))
         except NeedsObject as error:
             await self._wait_for_object(row, note, str(error))
         except Unsayable:
-            await self._forgo(row)
+            return await self._forgo(row)
         except Exception as error:
             log.exception("delivery %d (%s %d) failed here", row.id, row.kind, row.seq)
             await self._later(row, note, f"failed here: {type(error).__name__}")
+        return False
 
     async def _tell(self, row: Delivery, partner: Partner, note: _Note) -> tuple[Push | None, Outcome]:
         """Tell the partner; what was told in the end, and what follows."""
@@ -318,8 +323,9 @@ class Courier:
 
     async def _parties(self, row: Delivery, partner: Partner) -> tuple[Party | None, Party | None]:
         """Who speaks to whom, where neither the path nor the partner's roles say it: of a CDR or a Session, the owner
-        to the party whose token it was. [transport_and_format_message_routing_headers]"""
-        if row.kind not in ("cdrs", "sessions") or not partner.dialect.release.has_routing_headers:
+        to the party whose token it was; of an invoice's record, the one between whom and us it is.
+        [transport_and_format_message_routing_headers]"""
+        if row.kind not in WITH_PARTIES or not partner.dialect.release.has_routing_headers:
             return None, None
         held = await self._store.read(lambda tx: objects.by_seq(tx, row.seq))
         if held is None:
@@ -330,19 +336,20 @@ class Courier:
 
     async def _conclude(
         self, row: Delivery, partner: Partner, note: _Note, push: Push | None, outcome: Outcome
-    ) -> None:
+    ) -> bool:
         if push is None:
-            await self._forgo(row)
-            return
+            return await self._forgo(row)
         kind = outcome.state if isinstance(outcome, Settled) else type(outcome).__name__.casefold()
         self._metrics.deliveries.labels(kind).inc()
         match outcome:
             case Delivered():
                 # Should it fail to be written down, the next try must know.
                 note.may_have_arrived = True
-                await self._end(row, lambda tx: deliveries.delivered(tx, row.id, push.change, push.told))
+                on = await self._end(row, lambda tx: deliveries.delivered(tx, row.id, push.change, push.told))
                 if self._patience.answered(partner.id):
                     self._hurry.add(partner.id)
+                    self._wake.set()
+                return on
             case Settled(state, error):
                 log.warning("%s is told no more of %s %d, %s: %s", partner.name, row.kind, row.seq, state, error)
                 await self._settle(row, push.change, state, error)
@@ -350,6 +357,7 @@ class Courier:
                 note.may_have_arrived = note.may_have_arrived or outcome.may_have_arrived
                 note.refusals += outcome.refused
                 await self._later(row, note, outcome.error, outcome.wait, partner.id if outcome.partner_away else None)
+        return False
 
     async def _later(
         self, row: Delivery, note: _Note, error: str, wait: float | None = None, away: int | None = None
@@ -361,9 +369,9 @@ class Courier:
             due_at = self._clock() + timedelta(seconds=self._jitter(backoff(note.failures, wait)))
         await self._store.write(lambda tx: deliveries.failed(tx, row.id, error[:500], due_at))
 
-    async def _forgo(self, row: Delivery) -> None:
+    async def _forgo(self, row: Delivery) -> bool:
         self._metrics.deliveries.labels("forgone").inc()
-        await self._end(row, lambda tx: deliveries.forgo(tx, row.id, row.change))
+        return await self._end(row, lambda tx: deliveries.forgo(tx, row.id, row.change))
 
     async def _settle(self, row: Delivery, change: int, state: deliveries.Settled, error: str) -> None:
         kind = DOUBTFUL if state == "doubtful" else REFUSED
@@ -393,21 +401,45 @@ class Courier:
 
         self._faults.add((WAITS, await self._store.write(write)))
 
-    async def _end(self, row: Delivery, end: Callable[[Tx], bool]) -> None:
-        """The end of a row, and of the faults about it. There hardly ever are any, so their names are kept at hand."""
+    async def _end(self, row: Delivery, end: Callable[[Tx], bool]) -> bool:
+        """The end of a row, and of the faults about it. There hardly ever are any, so their names are kept at hand.
 
-        def write(tx: Tx) -> list[tuple[str, str]]:
+        In the same transaction the partner's next row begins, and takes over the place; True if there is one.
+        """
+
+        now = self._clock()
+        goes_on = self._goes_on(row.partner_id, now)
+
+        def write(tx: Tx) -> tuple[list[tuple[str, str]], Delivery | None]:
             end(tx)
+            following = deliveries.due_next(tx, row.partner_id, now, self._lease_seconds) if goes_on else None
             if not self._faults:
-                return []
+                return [], following
             subject = _subject(tx, row)
             over = [(kind, subject) for kind in FAULTS if (kind, subject) in self._faults]
             for kind, subject in over:
                 faults.close_fault(tx, kind, subject)
-            return over
+            return over, following
 
-        self._faults.difference_update(await self._store.write(write))
+        over, following = await self._store.write(write)
+        self._faults.difference_update(over)
         self._notes.pop(row.id, None)
+        if following is not None:
+            self._start(following)
+        return following is not None
+
+    def _goes_on(self, partner_id: int, now: datetime) -> bool:
+        """Whether a place that becomes free stays with its partner. Not for ever: from time to time the loop has to
+        look at what has become of the partners, and who else has waited for a place."""
+        partner = self._partners.get(partner_id)
+        return (
+            not self._stopping
+            and partner is not None
+            and partner.status == "registered"
+            and partner_id not in self._patience.away(now)
+            and asyncio.get_running_loop().time() < self._partners_until
+            and len(self._running) < MOST_AT_ONCE
+        )
 
 
 def _subject(tx: Tx, row: Delivery) -> str:
