@@ -14,6 +14,10 @@ RELEASES = ("2.1.1", "2.2.1", "2.3.0")
 EXTENSIONS = {"2.3.0": ("ocpi-2.3.0-bookings.json",)}
 
 
+WIDENED = {("InvoiceReconciliationRecord", "cdrs"): 39}
+"""Lengths that the specification forgot to widen: an id of a credit CDR has 39 characters."""
+
+
 @cache
 def _validator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("shared_validator", SPEC / "tools" / "validator.py")
@@ -30,7 +34,7 @@ def files(release: str) -> list[Path]:
 
 @cache
 def facts(release: str) -> dict[str, Any]:
-    """Objects and enums of a release, what extends it merged in."""
+    """Objects and enums of a release, what extends it merged in, and what it forgot set right."""
     # The validator leaves its files to the garbage collector, which would warn; the facts are read and closed here.
     merged: dict[str, Any] = json.loads(files(release)[0].read_text(encoding="utf-8"))
     for path in files(release)[1:]:
@@ -42,6 +46,9 @@ def facts(release: str) -> dict[str, Any]:
         for name, changed in extension.get("changed_enums", {}).items():
             merged["enums"][name] = merged["enums"][name] + changed["add_values"]
         merged["modules"] = merged["modules"] + extension["modules"]
+    for (name, field), length in WIDENED.items():
+        if name in merged["objects"]:
+            merged["objects"][name]["fields"][field]["max_length"] = length
     return merged
 
 
