@@ -184,8 +184,9 @@ async def _token(node: Node, uid: str, type: str | None) -> dict[str, Any]:
 
 
 def _tell(command: Command, partner: str, json: bool) -> None:
-    said = command.result or command.response or {}
-    outcome = said.get("result", "TIMEOUT" if command.state == "expired" else command.state.upper())
+    # That the CPO accepted it, and then nothing more came, is no outcome.
+    said = command.result or (command.response if command.state == "refused" else None) or {}
+    outcome = said.get("result", "TIMEOUT" if command.state == "timed_out" else command.state.upper())
     accepted = command.result is not None and outcome == "ACCEPTED"
     if json:
         output.as_json(
