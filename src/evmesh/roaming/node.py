@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from evmesh.base.clock import Clock, utc_now
+from evmesh.billing.contracts import Contract
 from evmesh.ocpi.dialect import releases_best_first
 from evmesh.ports import Document, PartnerCalls, Party, Stations
 from evmesh.store.database import Store
@@ -44,7 +45,7 @@ class OurParty:
 
 @dataclass(frozen=True, slots=True)
 class Roaming:
-    """Settings of roaming. Times in seconds. `page_limits` caps pages per module."""
+    """Settings of roaming. Times in seconds. `page_limits` caps pages per module, `contracts` are by partner."""
 
     page_limits: Mapping[str, int] = field(default_factory=dict)
     pull_every: float = 6 * 3600
@@ -53,6 +54,7 @@ class Roaming:
     command_timeout: float = 30.0
     session_update_every: float = 60.0
     reservation_minutes: int = 60
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
 
     def page_limit(self, module: str) -> int:
         return self.page_limits.get(module, PAGE_LIMIT)

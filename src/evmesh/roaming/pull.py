@@ -31,6 +31,7 @@ from evmesh.ocpi.status_codes import OcpiError
 from evmesh.ocpi.types import timestamp
 from evmesh.ports import Document, Partner, PartnerError, Party, Reply
 from evmesh.roaming import receive
+from evmesh.roaming.cdrs import check
 from evmesh.roaming.node import Node
 from evmesh.store import aside, faults, objects, partners, pulls
 from evmesh.store.objects import Outcome
@@ -306,6 +307,8 @@ class _Run:
             held = accepted.held
             if accepted.outcome is Outcome.STALE and held.absent_since is not None:
                 objects.come_back(tx, held.seq)
+            if self.module == "cdrs" and accepted.stored:
+                check.received(tx, self.node, self.partner, self.partner.dialect, held, accepted.findings)
             self.result.note(name, accepted.findings)
             self.present.add(held.key)
             self.owners.add((held.country_code, held.party_id))

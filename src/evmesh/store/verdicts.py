@@ -1,0 +1,150 @@
+"""What was found about each CDR of a partner, and what else was charged at that time.
+
+A CDR has one verdict; judging it anew replaces it. `report` is the whole grounds, as a document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import and_, bindparam, func, or_, select
+
+from evmesh.store.prepared import Prepared
+from evmesh.store.schema import cdr_verdicts, objects
+from evmesh.store.transaction import Tx, replace
+
+LONGEST_CHARGE = timedelta(days=7)
+"""A charge that began earlier than this is not looked for among those that overlap."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """`seq` is the CDR's. `token`, `evse` and `session` tell charges apart, folded; None where that is not known."""
+
+    seq: int
+    partner_id: int
+    verdict: str
+    currency: str
+    start: datetime
+    end: datetime
+    token: str | None = None
+    evse: str | None = None
+    session: str | None = None
+    is_credit: bool = False
+    checked_at: datetime
+    report: dict[str, Any]
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    """Another CDR that has to do with one."""
+
+    seq: int
+    partner_id: int
+    start: datetime
+    end: datetime
+    token: str | None
+    evse: str | None
+    session: str | None
+    is_credit: bool
+
+
+_VERDICT = tuple(cdr_verdicts.c[name] for name in Verdict.__struct_fields__)
+_OF = Prepared(select(*_VERDICT).where(cdr_verdicts.c.seq == bindparam("seq")))
+_MEANWHILE = and_(
+    cdr_verdicts.c.start < bindparam("end"),
+    cdr_verdicts.c.start >= bindparam("since"),
+    cdr_verdicts.c.end > bindparam("start"),
+)
+_NEIGHBOURS = Prepared(
+    select(*(cdr_verdicts.c[name] for name in Neighbour.__struct_fields__))
+    .where(
+        or_(
+            and_(cdr_verdicts.c.token == bindparam("token"), _MEANWHILE),
+            and_(cdr_verdicts.c.evse == bindparam("evse"), _MEANWHILE),
+            and_(
+                cdr_verdicts.c.partner_id == bindparam("partner_id"),
+                cdr_verdicts.c.session == bindparam("session"),
+            ),
+        ),
+        cdr_verdicts.c.seq != bindparam("seq"),
+    )
+    .order_by(cdr_verdicts.c.seq)
+)
+
+
+def put(tx: Tx, verdict: Verdict) -> None:
+    """Keep a verdict, in place of the former one."""
+    replace(tx, cdr_verdicts, ["seq"], {name: getattr(verdict, name) for name in Verdict.__struct_fields__})
+
+
+def get(tx: Tx, seq: int) -> Verdict | None:
+    row = _OF.row(tx, seq=seq)
+    return None if row is None else _verdict(row)
+
+
+def neighbours(
+    tx: Tx,
+    seq: int,
+    partner_id: int,
+    *,
+    token: str | None,
+    evse: str | None,
+    session: str | None,
+    start: datetime,
+    end: datetime,
+) -> list[Neighbour]:
+    """Other CDRs of the same card or EVSE that overlap in time, and of the same session at any time."""
+    rows = _NEIGHBOURS.rows(
+        tx,
+        seq=seq,
+        partner_id=partner_id,
+        token=token,
+        evse=evse,
+        session=session,
+        start=start,
+        end=end,
+        since=start - LONGEST_CHARGE,
+    )
+    return [Neighbour(*row) for row in rows]
+
+
+def listing(
+    tx: Tx,
+    *,
+    verdict: str | None = None,
+    partner_id: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after_seq: int = 0,
+    limit: int = 100,
+) -> list[tuple[Verdict, str, str]]:
+    """Verdicts with the owner and id of each CDR, in the order in which they came."""
+    statement = (
+        select(*_VERDICT, objects.c.owner, objects.c.id)
+        .join(objects, objects.c.seq == cdr_verdicts.c.seq)
+        .where(cdr_verdicts.c.seq > after_seq)
+    )
+    if verdict is not None:
+        statement = statement.where(cdr_verdicts.c.verdict == verdict)
+    if partner_id is not None:
+        statement = statement.where(cdr_verdicts.c.partner_id == partner_id)
+    if since is not None:
+        statement = statement.where(cdr_verdicts.c.start >= since)
+    if until is not None:
+        statement = statement.where(cdr_verdicts.c.start < until)
+    rows = tx.execute(statement.order_by(cdr_verdicts.c.seq).limit(limit))
+    return [(_verdict(row[:-2]), row[-2], row[-1]) for row in rows]
+
+
+def counts(tx: Tx, partner_id: int | None = None) -> dict[str, int]:
+    """How many CDRs have each verdict."""
+    statement = select(cdr_verdicts.c.verdict, func.count()).group_by(cdr_verdicts.c.verdict)
+    if partner_id is not None:
+        statement = statement.where(cdr_verdicts.c.partner_id == partner_id)
+    return {each.verdict: each[1] for each in tx.execute(statement)}
+
+
+def _verdict(values: Iterable[Any]) -> Verdict:
+    return Verdict(**dict(zip(Verdict.__struct_fields__, values, strict=True)))
