@@ -17,6 +17,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from rich.console import Console
 from evmesh import config
 from evmesh.base.clock import utc_now
 from evmesh.ocpi import wire
+from evmesh.ocpi.types import parse_timestamp
+from evmesh.pricing.zones import time_zone
 from evmesh.sandbox import city
 from evmesh.stations.controls import key_of
 from evmesh.store import objects
@@ -35,6 +38,39 @@ SPEED = 90
 """Simulated seconds in a real one: half an hour of charging is over in twenty seconds."""
 STEP_SECONDS = 45.0
 CPO, EMSP = "volt", "driver"
+BILLING = f"""
+[billing]
+time_zone = "Europe/Stockholm"
+
+[billing.company]
+name = "Volt AB"
+street = "Elgatan 1"
+postcode = "211 20"
+city = "Malmö"
+country = "SE"
+vat_id = "SE556000000001"
+endpoint = "5560000000"
+endpoint_scheme = "0007"
+iban = "SE4550000000058398257466"
+
+[[billing.customer]]
+partner = "{EMSP}"
+name = "Driver AB"
+street = "Storgatan 2"
+postcode = "111 22"
+city = "Stockholm"
+country = "SE"
+vat_id = "SE556000000101"
+endpoint = "5560000001"
+endpoint_scheme = "0007"
+buyer_reference = "Roaming"
+
+[[billing.vat]]
+seller = "SE"
+place = "SE"
+category = "S"
+rate = 25
+"""
 
 
 class DemoFailed(Exception):
@@ -185,13 +221,16 @@ async def _run(demo: Demo) -> None:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-        await _compare(demo, cpo, emsp)
+        month = await _compare(demo, cpo, emsp)
+    await _invoice(demo, month)
 
 
 def _simulate(folder: Path) -> None:
     path = folder / config.FILE
     text = path.read_text()
-    path.write_text(f"{text}\n[roaming]\nsession_update_every = 2.0\n\n[stations]\nsimulate = true\nspeed = {SPEED}\n")
+    path.write_text(
+        f"{text}\n[roaming]\nsession_update_every = 2.0\n\n[stations]\nsimulate = true\nspeed = {SPEED}\n{BILLING}"
+    )
 
 
 async def _city(demo: Demo) -> None:
@@ -309,8 +348,8 @@ def _cdr(cdr: dict[str, Any]) -> str:
     )
 
 
-async def _compare(demo: Demo, cpo: Store, emsp: Store) -> None:
-    """Both sides must hold the same CDRs."""
+async def _compare(demo: Demo, cpo: Store, emsp: Store) -> str:
+    """Both sides must hold the same CDRs; the month in which they ended, where the cars stood."""
     theirs = {
         h.key: wire.decode(h.document) for h in await emsp.read(lambda tx: objects.listing(tx, "cdrs", theirs=True))
     }
@@ -318,6 +357,29 @@ async def _compare(demo: Demo, cpo: Store, emsp: Store) -> None:
     if theirs != ours:
         raise DemoFailed("the CDRs of the two sides differ")
     demo.step("Both sides hold the same two CDRs")
+    ends = [parse_timestamp(cdr["end_date_time"]) for cdr in ours.values()]
+    return f"{max(ends).astimezone(time_zone('Europe/Stockholm')):%Y-%m}"
+
+
+async def _invoice(demo: Demo, month: str) -> None:
+    """The operator invoices the provider; the documents too where what writes them is installed."""
+    demo.step("The operator invoices the provider")
+    issued = json.loads(await demo.command(CPO, "invoice", "run", "--partner", EMSP, "--month", month, "--json"))
+    if not issued["issued"]:
+        raise DemoFailed("nothing was invoiced")
+    for invoice in issued["issued"]:
+        demo.say(
+            CPO,
+            f"invoice {invoice['number']}: {invoice['charges']} charges, {invoice['net']} {invoice['currency']} "
+            f"and {invoice['tax']} VAT",
+        )
+        if not all(find_spec(name) for name in ("facturx", "saxonche", "typst")):
+            demo.say(CPO, "PDF and UBL need evmesh[einvoice,pdf]")
+            continue
+        for format, suffix in (("pdf", "pdf"), ("ubl", "xml")):
+            file = demo.folder / f"{invoice['number']}.{suffix}"
+            export = ("invoice", "export", invoice["number"], "--format", format, "--output", str(file))
+            demo.say(CPO, (await demo.command(CPO, *export)).strip())
 
 
 def _where_to_look(demo: Demo, keep: bool) -> None:
@@ -325,6 +387,7 @@ def _where_to_look(demo: Demo, keep: bool) -> None:
         f"evmesh -C {demo.folder / EMSP} list cdrs --theirs",
         f"evmesh -C {demo.folder / EMSP} list sessions",
         f"evmesh -C {demo.folder / CPO} partner show {EMSP}",
+        f"evmesh -C {demo.folder / CPO} invoice list",
     ]
     if keep:
         lines.append(f"tail -f {demo.folder / CPO}.log")
