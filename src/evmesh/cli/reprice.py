@@ -61,7 +61,7 @@ def reprice(
 ) -> None:
     if ours and theirs:
         raise typer.BadParameter("--ours and --theirs exclude each other")
-    since, until = _moment(begin, timezone, "--from"), _moment(end, timezone, "--to")
+    since, until = moment(begin, timezone, "--from"), moment(end, timezone, "--to")
     if until <= since:
         raise typer.BadParameter("the time ends before it begins", param_hint="--to")
     files = tariffs_of(tariff, release) if tariff else None
@@ -95,12 +95,12 @@ def reprice(
         raise Failure(f"none of {repriced.seen} charges could be priced")
 
 
-def _moment(text: str, zone: str, option: str) -> datetime:
+def moment(text: str, zone: str, option: str) -> datetime:
     from evmesh.pricing.zones import UnknownZone, time_zone
 
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=time_zone(zone))).astimezone(UTC)
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=time_zone(zone))).astimezone(UTC)
     except UnknownZone as error:
         raise Failure(str(error)) from None
     except (ValueError, OverflowError):
