@@ -14,8 +14,10 @@ import typer
 
 from evmesh import __version__
 from evmesh.cli import (
+    cdrs,
     command,
     demo,
+    export,
     faults,
     imports,
     initialise,
@@ -75,7 +77,22 @@ def _root(
     context.obj = Where(folder)
 
 
-for family in (initialise, serve, partner, imports, command, listing, faults, validate, spec, pricing, invoice, demo):
+for family in (
+    initialise,
+    serve,
+    partner,
+    imports,
+    command,
+    listing,
+    faults,
+    validate,
+    spec,
+    pricing,
+    cdrs,
+    invoice,
+    export,
+    demo,
+):
     family.add_to(app)
 
 

@@ -1,0 +1,167 @@
+"""Partners' CDRs are judged by what was known when the charge began; a dispute finds its end by itself."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from evmesh.billing.dispute import NotPossible
+from evmesh.ocpi import wire
+from evmesh.ports import Document, Partner
+from evmesh.roaming import pull
+from evmesh.roaming.cdrs import check, disputes, receiver
+from evmesh.roaming.cdrs.judge import suspicious
+from evmesh.roaming.node import Node
+from evmesh.roaming.tariffs import receiver as tariffs
+from evmesh.store import disputes as kept
+from evmesh.store import ledger, objects, verdicts
+from evmesh.store.verdicts import Verdict
+from tests.roaming.calls import VOLTERA, Clock, Peers, answer, befriend, call, cdr, page, say, stamp, tariff, token
+from tests.roaming.sessions.charging import publish_all
+
+CPO = ("DE", "CPO")
+
+
+@pytest.fixture
+async def cpo(node: Node, clock: Clock) -> Partner:
+    """A CPO that told its tariff, 4 SEK for a kWh, two hours before the charges of these tests."""
+    partner = await befriend(node, "cpo", "2.2.1", roles=[("CPO", CPO)])
+    await publish_all(node, ("tokens", token(VOLTERA)))
+    clock.forward(-3 * 3600)
+    await tell_tariff(node, partner, 4, at=-180)
+    clock.forward(3 * 3600)
+    return partner
+
+
+async def tell_tariff(node: Node, partner: Partner, price: float, *, at: float) -> None:
+    said = await say(node, "tariffs", costing(price, at=at), "2.2.1")
+    await answer(tariffs.handlers(node), call(partner, "tariffs.receiver.put", *CPO, "T1", body=said))
+
+
+def costing(price: float, *, at: float = -180) -> Document:
+    component = {"type": "ENERGY", "price": price, "vat": 25, "step_size": 1}
+    return tariff(CPO, at=at, elements=[{"price_components": [component]}])
+
+
+def bill(id: str = "C1", net: Any = 4, **fields: Any) -> Document:
+    """A CDR for one kWh."""
+    period = {"start_date_time": stamp(-60), "dimensions": [{"type": "ENERGY", "volume": 1}], "tariff_id": "T1"}
+    money = {"before_taxes": net, "taxes": [{"name": "VAT", "amount": Decimal(str(net)) / 4}]}
+    given = {"tariffs": [costing(4)], "charging_periods": [period], "total_cost": money, "session_id": "S1"}
+    return cdr(CPO, id, VOLTERA, **(given | fields))
+
+
+async def send(node: Node, partner: Partner, document: Document) -> Verdict:
+    said = wire.encode(await say(node, "cdrs", document, "2.2.1"))
+    await answer(receiver.handlers(node), call(partner, "cdrs.receiver.post", body=said))
+
+    def run(tx: Any) -> Verdict | None:
+        return verdicts.get(tx, objects.find(tx, "cdrs", document["id"])[0].seq)
+
+    found = await node.store.read(run)
+    assert found is not None
+    return found
+
+
+def codes(verdict: Verdict) -> set[str]:
+    return {finding["code"] for finding in suspicious(verdict.report)}
+
+
+async def test_a_right_cdr_agrees_by_the_tariff_that_was_told(node: Node, cpo: Partner) -> None:
+    verdict = await send(node, cpo, bill())
+
+    assert (verdict.verdict, verdict.report["by"]) == ("agrees", "pushed_tariff")
+    assert verdict.report["expected"] == {"before_taxes": "4", "after_taxes": "5"}
+    assert await node.store.read(lambda tx: ledger.balances(tx, cpo.id)) == {
+        "SEK": {"cdrs_payable": Decimal(-4), "costs": Decimal(4)}
+    }
+
+
+async def test_a_wrong_one_differs_and_carries_the_bill(node: Node, cpo: Partner) -> None:
+    verdict = await send(node, cpo, bill(net=7))
+
+    assert verdict.verdict == "differs"
+    assert verdict.report["difference"] == {"before_taxes": "3", "after_taxes": "3.75"}
+    assert verdict.report["bill"]["lines"]
+
+
+async def test_a_habit_is_named(node: Node, cpo: Partner) -> None:
+    """The amount after taxes stands where the one before belongs."""
+    verdict = await send(node, cpo, bill(total_cost={"before_taxes": 5}))
+
+    assert verdict.verdict == "explained"
+    assert [habit["code"] for habit in verdict.report["habits"]] != []
+
+
+async def test_what_was_told_counts_and_not_what_the_cdr_says_of_itself(node: Node, cpo: Partner) -> None:
+    """The price was 4 when the charge began, whatever the CDR carries and whatever was told since."""
+    await tell_tariff(node, cpo, 6, at=-1)
+
+    verdict = await send(node, cpo, bill(net=6, tariffs=[costing(6)]))
+
+    levels = verdict.report["levels"]
+    assert (levels["own_tariff"]["verdict"], levels["pushed_tariff"]["verdict"]) == ("agrees", "differs")
+    assert verdict.verdict == "differs"
+
+
+async def test_the_same_charge_twice_is_seen_and_a_credited_one_is_forgotten(node: Node, cpo: Partner) -> None:
+    await send(node, cpo, bill())
+    assert "session_billed_twice" in codes(await send(node, cpo, bill("C2")))
+    assert "token_overlaps" in codes(await send(node, cpo, bill("C3", session_id="S3")))
+
+    for id in ("C1", "C2", "C3"):
+        session = "S3" if id == "C3" else "S1"
+        back = bill("X" + id, -4, credit=True, credit_reference_id=id, session_id=session)
+        assert (await send(node, cpo, back)).verdict == "agrees"
+    last = await send(node, cpo, bill("C4"))
+
+    assert codes(last) & {"session_billed_twice", "token_overlaps", "evse_overlaps"} == set()
+    assert (await node.store.read(lambda tx: ledger.balances(tx, cpo.id)))["SEK"]["costs"] == 4
+
+
+async def test_a_credit_of_other_money_differs(node: Node, cpo: Partner) -> None:
+    await send(node, cpo, bill())
+
+    verdict = await send(node, cpo, bill("X1", -3, credit=True, credit_reference_id="C1"))
+
+    assert (verdict.verdict, codes(verdict) & {"credit_of_other_amount"}) == ("differs", {"credit_of_other_amount"})
+
+
+async def test_what_is_pulled_is_judged_alike_and_judging_again_says_the_same(
+    node: Node, peers: Peers, cpo: Partner
+) -> None:
+    peers.lists["cdrs.sender.list"] = [page(await say(node, "cdrs", bill(net=7), "2.2.1"))]
+    await pull.pull(node, cpo, "cdrs", full=True)
+
+    (held,) = await node.store.read(lambda tx: objects.listing(tx, "cdrs", theirs=True))
+    first = await node.store.read(lambda tx: verdicts.get(tx, held.seq))
+    again = await node.store.write(lambda tx: check.again(tx, node, cpo, held))
+
+    assert first is not None
+    assert (first.verdict, first.report) == ("differs", again.report)
+
+
+@pytest.mark.parametrize("credit_first", [True, False])
+async def test_a_dispute_goes_its_way_and_ends_by_itself(
+    node: Node, cpo: Partner, clock: Clock, credit_first: bool
+) -> None:
+    await send(node, cpo, bill(net=7))
+    (held,) = await node.store.read(lambda tx: objects.listing(tx, "cdrs", theirs=True))
+    opened = await node.store.write(lambda tx: disputes.open_dispute(tx, node, held))
+    assert (opened.amount, opened.reason, opened.evidence["verdict"]) == (3, "price_differs", "differs")
+    with pytest.raises(NotPossible, match="only send, write-off, credit is possible"):
+        await node.store.write(lambda tx: disputes.step(tx, node, opened.id, "accept"))
+    await node.store.write(lambda tx: disputes.step(tx, node, opened.id, "send"))
+    sent = await node.store.write(lambda tx: disputes.step(tx, node, opened.id, "accept", note="they say sorry"))
+    assert not sent.overdue(clock())
+    assert sent.overdue(clock.forward(31 * 86400))
+
+    credit, anew = bill("X1", -7, credit=True, credit_reference_id="C1"), bill("C2")
+    for document in (credit, anew) if credit_first else (anew, credit):
+        await send(node, cpo, document)
+
+    ended = await node.store.read(lambda tx: kept.get(tx, opened.id))
+    assert ended is not None
+    assert [step.state for step in ended.history] == ["open", "sent", "accepted", "credited", "rebilled"]
+    assert ended.history[-1].note == "the new CDR agrees"
+    assert (await node.store.read(lambda tx: ledger.balances(tx, cpo.id)))["SEK"]["costs"] == 4
