@@ -228,7 +228,8 @@ class Push:
     """One request that tells a partner what it lacks of an object.
 
     `told` is what to remember once it arrived (None: the partner then holds nothing of the object any more), `change`
-    the object's change that it speaks of. A `patch` that is refused is followed by the whole object.
+    the object's change that it speaks of. A `patch` that is refused is followed by the whole object. The parties say
+    who speaks to whom, where neither the path nor the partner's roles do.
     """
 
     operation: str
@@ -238,6 +239,8 @@ class Push:
     body: bytes | None = None
     told: str | None = None
     patch: bool = False
+    from_party: Party | None = None
+    to_party: Party | None = None
 
 
 class NotYet(Exception):

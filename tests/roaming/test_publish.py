@@ -188,6 +188,18 @@ async def test_a_change_is_a_patch_the_first_time_and_a_put_afterwards(node: Nod
     assert (put.operation, put.patch, put.told) == ("locations.receiver.put_location", False, patch.told)
 
 
+@pytest.mark.parametrize(("release", "parties"), [("2.3.0", (OURS, EMS)), ("2.1.1", (None, None))])
+async def test_owner_and_token_party_speak_to_each_other(node: Node, release: str, parties: tuple[Any, Any]) -> None:
+    partner = await befriend(node, "partner", release)
+    await published(node, "locations", location())
+    await deliver(node, partner)
+    for kind, document in (("sessions", session()), ("cdrs", cdr())):
+        await published(node, kind, document)
+        push = await deliver(node, partner)
+        assert push is not None
+        assert (push.from_party, push.to_party) == parties
+
+
 async def test_ten_changes_while_a_partner_is_away_are_one_push(node: Node) -> None:
     partner = await befriend(node)
     for n in range(10):

@@ -27,7 +27,7 @@ from evmesh.transport.delivery import DOUBTFUL, REFUSED, WAITS, Courier
 from evmesh.transport.limits import Limits
 from evmesh.transport.outcomes import REFUSALS
 from tests.store.objects_to_keep import put
-from tests.transport.people import EMSP, emsp, party_role
+from tests.transport.people import EMSP, emsp
 
 OK = Reply(200, 1000)
 REFUSAL = Reply(200, 2001, "no")
@@ -111,7 +111,10 @@ class Market:
         assert held is not None
         body = held.document.encode()
         if held.kind == "cdrs":
-            return Push("cdrs.receiver.post", {}, held.change, body=body, told=held.document)
+            owner = (held.country_code, held.party_id)
+            return Push(
+                "cdrs.receiver.post", {}, held.change, body=body, told=held.document, from_party=owner, to_party=EMSP
+            )
         path = {"country_code": "SE", "party_id": "VLT", "location_id": held.id}
         if told is not None and patch_allowed:
             part = json.dumps({"version": json.loads(held.document)["version"]}).encode()
@@ -585,16 +588,14 @@ async def test_a_partner_that_is_not_registered_is_told_nothing_until_it_is(mark
         await market.until_nothing_is_lacking()
 
 
-async def test_owner_and_token_party_of_a_cdr_speak_to_each_other(market: Market) -> None:
-    many = [party_role("EMSP", ("NL", "ONE")), party_role("EMSP", EMSP)]
-    partner = await market.partner(roles=many)
-    await market.change("C1", partner, kind="cdrs", party="SE*TWO", token_party="NL*EMS")
-    await market.change("C2", partner, kind="cdrs", token_party="FR*XXX")
+async def test_who_speaks_to_whom_is_what_the_push_says(market: Market) -> None:
+    partner = await market.partner()
+    await market.change("C1", partner, kind="cdrs", party="SE*TWO")
     await market.change("L1", partner)
     async with market.delivering():
         await market.until_nothing_is_lacking()
     named = {(request["from_party"], request["to_party"]) for request in market.requests}
-    assert named == {(("SE", "TWO"), EMSP), (("SE", "VLT"), None), (None, None)}
+    assert named == {(("SE", "TWO"), EMSP), (None, None)}
 
 
 async def test_what_is_on_its_way_is_finished_before_the_courier_stops(market: Market) -> None:

@@ -21,7 +21,7 @@ Locations; a token becomes invalid. Sessions and CDRs are never taken back.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from evmesh.ocpi import wire
@@ -178,8 +178,14 @@ def _prepare(tx: Tx, node: Node, partner: Partner, delivery: Delivery, patch_all
     held = objects.by_seq(tx, delivery.seq)
     if held is None or not visibility.sees(partner, held):
         return None
+    gone = held.absent_since is not None or delivery.action == "delete"
+    push = _push(tx, node, partner, held, gone, patch_allowed)
+    return None if push is None else _addressed(push, partner, held)
+
+
+def _push(tx: Tx, node: Node, partner: Partner, held: Held, gone: bool, patch_allowed: bool) -> Push | None:
     told = _told(tx, partner, held)
-    if held.absent_since is not None or delivery.action == "delete":
+    if gone:
         return _retraction(partner, held, told)
     document = wire.decode(held.document)
     try:
@@ -198,6 +204,15 @@ def _prepare(tx: Tx, node: Node, partner: Partner, delivery: Delivery, patch_all
         if change is not None:
             return _partly(held, written, change, partner)
     return _wholly(held, written.document, partner, written.text, new=told is None)
+
+
+def _addressed(push: Push, partner: Partner, held: Held) -> Push:
+    """Of a CDR or a Session, its owner speaks to the party whose token it was; of an invoice's record, to the one
+    between whom and us it is. [transport_and_format_message_routing_headers]"""
+    if held.token_party is None or not partner.dialect.release.has_routing_headers:
+        return push
+    country_code, _, party_id = held.token_party.partition("*")
+    return replace(push, from_party=(held.country_code, held.party_id), to_party=(country_code, party_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ from evmesh.base.clock import Clock, utc_now
 from evmesh.ocpi import wire
 from evmesh.ocpi.releases import NeedsObject, Unsayable
 from evmesh.ocpi.status_codes import NotJson
-from evmesh.ports import NotYet, Partner, PartnerCalls, PartnerError, Party, Push, Reply
+from evmesh.ports import NotYet, Partner, PartnerCalls, PartnerError, Push, Reply
 from evmesh.store import deliveries, faults, objects, partners
 from evmesh.store.database import Store
 from evmesh.store.deliveries import Delivery
@@ -56,7 +56,6 @@ from evmesh.transport.outcomes import Again, Attempt, Delivered, Forgone, Outcom
 from evmesh.transport.patience import Patience
 from evmesh.transport.routing import OPERATIONS
 
-WITH_PARTIES = frozenset({"cdrs", "sessions", "invoicereconciliation"})
 REFUSED, DOUBTFUL, WAITS = "delivery_refused", "delivery_doubtful", "delivery_waits"
 FAULTS = {
     REFUSED: "a partner refuses an object of ours, again and again",
@@ -272,18 +271,15 @@ class Courier:
         push = await self._prepare(partner, row, patch_allowed=row.attempts == 1)
         if push is None:
             return None, Forgone()
-        parties = await self._parties(row, partner)
-        outcome = await self._send(partner, push, note, parties)
+        outcome = await self._send(partner, push, note)
         if not isinstance(outcome, SendWhole):
             return push, outcome
         whole = await self._prepare(partner, row, patch_allowed=False)
         if whole is None:
             return None, Forgone()
-        return whole, await self._look(partner, whole, parties) or await self._send(partner, whole, note, parties)
+        return whole, await self._look(partner, whole) or await self._send(partner, whole, note)
 
-    async def _send(
-        self, partner: Partner, push: Push, note: _Note, parties: tuple[Party | None, Party | None]
-    ) -> Outcome:
+    async def _send(self, partner: Partner, push: Push, note: _Note) -> Outcome:
         method = OPERATIONS[push.operation].method
         attempt = Attempt(
             patch=push.patch,
@@ -299,14 +295,14 @@ class Courier:
                 push.path,
                 query=push.query,
                 body=push.body,
-                from_party=parties[0],
-                to_party=parties[1],
+                from_party=push.from_party,
+                to_party=push.to_party,
             )
         except PartnerError as error:
             return after(error, attempt)
         return after(reply, attempt, retry_after(reply.headers, self._clock))
 
-    async def _look(self, partner: Partner, whole: Push, parties: tuple[Party | None, Party | None]) -> Outcome | None:
+    async def _look(self, partner: Partner, whole: Push) -> Outcome | None:
         """What the partner has, after it refused a PATCH: Delivered when it has exactly what it should, None when it
         is to be told the whole."""
         reading = whole.operation.replace(".receiver.put", ".receiver.get")
@@ -314,25 +310,17 @@ class Courier:
             return None
         try:
             reply = await self._calls.call(
-                partner, reading, whole.path, query=whole.query, from_party=parties[0], to_party=parties[1]
+                partner,
+                reading,
+                whole.path,
+                query=whole.query,
+                from_party=whole.from_party,
+                to_party=whole.to_party,
             )
         except PartnerError as error:
             found = after(error, Attempt())
             return found if isinstance(found, Again) else None
         return Delivered() if _holds(reply, whole.body) else None
-
-    async def _parties(self, row: Delivery, partner: Partner) -> tuple[Party | None, Party | None]:
-        """Who speaks to whom, where neither the path nor the partner's roles say it: of a CDR or a Session, the owner
-        to the party whose token it was; of an invoice's record, the one between whom and us it is.
-        [transport_and_format_message_routing_headers]"""
-        if row.kind not in WITH_PARTIES or not partner.dialect.release.has_routing_headers:
-            return None, None
-        held = await self._store.read(lambda tx: objects.by_seq(tx, row.seq))
-        if held is None:
-            return None, None
-        country_code, _, party_id = (held.token_party or "").partition("*")
-        token_party = (country_code, party_id)
-        return (held.country_code, held.party_id), token_party if partner.owns(token_party) else None
 
     async def _conclude(
         self, row: Delivery, partner: Partner, note: _Note, push: Push | None, outcome: Outcome
