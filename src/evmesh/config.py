@@ -15,15 +15,22 @@ import secrets
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from evmesh.billing.contracts import Contract
 from evmesh.billing.errors import CannotInvoice
 from evmesh.billing.settings import Billing, Customer, NumberPatterns, checked
 from evmesh.billing.vat import VatRule
+from evmesh.ocpi import wire
+from evmesh.ocpi.status_codes import OcpiError
+from evmesh.pricing.plan import read_plan
+from evmesh.pricing.policy import policy_from
 from evmesh.roaming.node import OurParty, Roaming
 from evmesh.transport.limits import Limits
 
@@ -78,6 +85,18 @@ class MetricsTable(msgspec.Struct, forbid_unknown_fields=True):
     port: int = 9464
 
 
+class ContractTable(msgspec.Struct, forbid_unknown_fields=True):
+    """What was agreed with a partner about its CDRs. `tolerance`: money that nobody argues about, as text or number.
+    `tariffs`: files with Tariffs of the newest release, the price list. `policy`: fields of a pricing policy."""
+
+    partner: str
+    tolerance: str | float | int | None = None
+    tariffs: list[str] = []
+    policy: dict[str, Any] = {}
+    late_after_days: int = 30
+    answer_within_days: int = 30
+
+
 class File(msgspec.Struct, forbid_unknown_fields=True):
     """The file as it stands."""
 
@@ -92,6 +111,7 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
     stations: StationsTable = msgspec.field(default_factory=StationsTable)
     metrics: MetricsTable | None = None
     billing: Billing = msgspec.field(default_factory=Billing)
+    contract: list[ContractTable] = []
 
 
 TABLES = (
@@ -106,6 +126,7 @@ TABLES = (
     Customer,
     NumberPatterns,
     VatRule,
+    ContractTable,
 )
 
 
@@ -198,11 +219,38 @@ def _settings(file: File, folder: Path, path: Path) -> Settings:
             authorise_timeout=file.roaming.authorise_timeout,
             command_timeout=file.roaming.command_timeout,
             session_update_every=file.roaming.session_update_every,
+            contracts={table.partner: _contract(table, folder, path) for table in file.contract},
         ),
         limits=limits,
         stations=file.stations,
         metrics=file.metrics,
         billing=billing,
+    )
+
+
+def _contract(table: ContractTable, folder: Path, path: Path) -> Contract:
+    where = f"{path}: [[contract]] {table.partner}"
+    try:
+        tolerance = None if table.tolerance is None else Decimal(str(table.tolerance))
+        if tolerance is not None and not (tolerance.is_finite() and tolerance >= 0):
+            raise ValueError(f"{tolerance} is no tolerance")
+        policy_from(table.policy)
+        tariffs = [wire.decode((folder / name).read_bytes()) for name in table.tariffs]
+        for tariff in tariffs:
+            if read_plan(tariff)[0] is None:
+                raise ValueError("a tariff of its price list cannot be priced by; evmesh lint says why")
+    except InvalidOperation:
+        raise SettingsError(f"{where}: {table.tolerance!r} is no amount of money") from None
+    except OSError as error:
+        raise SettingsError(f"{where}: {error.filename}: {error.strerror}") from None
+    except (ValueError, OcpiError) as error:
+        raise SettingsError(f"{where}: {error}") from None
+    return Contract(
+        tolerance=tolerance,
+        tariffs=tuple(tariffs),
+        policy=table.policy,
+        late_after=timedelta(days=table.late_after_days),
+        answer_within=timedelta(days=table.answer_within_days),
     )
 
 
