@@ -1,7 +1,5 @@
 """`python -m evmesh` does what the `evmesh` command does."""
 
-import sys
-
 
 def main() -> None:
     from evmesh.cli import main as command_line
