@@ -4,7 +4,7 @@
 def main() -> None:
     from evmesh.cli import main as command_line
 
-    sys.exit(command_line())
+    command_line()
 
 
 if __name__ == "__main__":

@@ -374,7 +374,7 @@ async def _invoice(demo: Demo, month: str) -> None:
             f"and {invoice['tax']} VAT",
         )
         if not all(find_spec(name) for name in ("facturx", "saxonche", "typst")):
-            demo.say(CPO, "PDF and UBL need evmesh[einvoice,pdf]")
+            demo.say(CPO, "PDF and UBL need the extras einvoice and pdf")
             continue
         for format, suffix in (("pdf", "pdf"), ("ubl", "xml")):
             file = demo.folder / f"{invoice['number']}.{suffix}"
