@@ -142,6 +142,12 @@ def test_a_currency_has_its_own_invoice_and_a_credit_its_note(evmesh: Evmesh, bi
     assert note["preceding"] == [{"number": "INV-2026-00001", "issued_on": "2026-06-02"}]
 
 
+def test_a_month_is_invoiced_whole_or_not_at_all(evmesh: Evmesh, billed: Path) -> None:
+    hold(billed, [cdr(1), cdr(2, currency="SEK", place="NOR")])
+    assert "a charge in NO" in evmesh("-C", billed, "invoice", "run", *MAY).sentence
+    assert evmesh("-C", billed, "invoice", "list", "--json").json == []
+
+
 def test_an_invoice_for_each_session(evmesh: Evmesh, billed: Path) -> None:
     hold(billed, [cdr(1), cdr(2), cdr(3, "0"), cdr(4, place="NOR")])
     ran = evmesh("-C", billed, "invoice", "run", "--per-session", *MAY)

@@ -154,10 +154,18 @@ async def run(
         raise CannotInvoice("the settings do not say who we are to a tax office: add [billing.company]")
     result = Result(checked=rules.can_check())
     chosen = await _chosen(store, billing, order, result, found)
+    groups = []
     for group in _groups(chosen, order.per_session):
-        if not any(each.charge.net for each in group):
+        if any(each.charge.net for each in group):
+            groups.append(group)
+        else:
             result.free += len(group)
-            continue
+    if len(groups) > 1 and not order.per_session:
+        # All of a month or nothing: what one currency lacks is told before another has taken a number.
+        for group in groups:
+            terms = _terms(billing, billing.company, order, group[0].charge.currency)
+            _draft(billing, order, terms, group, UNNUMBERED, (), result.checked)
+    for group in groups:
         try:
             terms = _terms(billing, billing.company, order, group[0].charge.currency)
             if dry:
