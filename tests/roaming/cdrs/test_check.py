@@ -1,10 +1,12 @@
 """Partners' CDRs are judged by what was known when the charge began; a dispute finds its end by itself."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from evmesh.billing.contracts import Contract
 from evmesh.billing.dispute import NotPossible
 from evmesh.ocpi import wire
 from evmesh.ports import Document, Partner
@@ -46,7 +48,7 @@ def costing(price: float, *, at: float = -180) -> Document:
 def bill(id: str = "C1", net: Any = 4, **fields: Any) -> Document:
     """A CDR for one kWh."""
     period = {"start_date_time": stamp(-60), "dimensions": [{"type": "ENERGY", "volume": 1}], "tariff_id": "T1"}
-    money = {"before_taxes": net, "taxes": [{"name": "VAT", "amount": Decimal(str(net)) / 4}]}
+    money = {"before_taxes": Decimal(str(net)), "taxes": [{"name": "VAT", "amount": Decimal(str(net)) / 4}]}
     given = {"tariffs": [costing(4)], "charging_periods": [period], "total_cost": money, "session_id": "S1"}
     return cdr(CPO, id, VOLTERA, **(given | fields))
 
@@ -165,3 +167,17 @@ async def test_a_dispute_goes_its_way_and_ends_by_itself(
     assert [step.state for step in ended.history] == ["open", "sent", "accepted", "credited", "rebilled"]
     assert ended.history[-1].note == "the new CDR agrees"
     assert (await node.store.read(lambda tx: ledger.balances(tx, cpo.id)))["SEK"]["costs"] == 4
+
+
+async def test_a_contract_goes_before_what_the_partner_tells(node: Node, cpo: Partner) -> None:
+    """A price list of 5 for a kWh, and 10 öre that nobody argues about."""
+    agreed = Contract(tolerance=Decimal("0.10"), tariffs=(costing(5) | {"id": "LIST"},))
+    node.settings = replace(node.settings, contracts={"cpo": agreed})
+
+    listed = await send(node, cpo, bill(net=5))
+    nearly = await send(node, cpo, bill("C2", "5.05", session_id="S2"))
+    told = await send(node, cpo, bill("C3", net=4, session_id="S3"))
+
+    assert (listed.verdict, listed.report["by"]) == ("agrees", "price_list")
+    assert nearly.verdict == "within_tolerance"
+    assert (told.verdict, told.report["levels"]["pushed_tariff"]["verdict"]) == ("differs", "agrees")
