@@ -11,6 +11,7 @@ from evmesh.billing.countries import TWO_LETTERS
 from evmesh.billing.errors import CannotInvoice
 from evmesh.billing.invoice import Company
 from evmesh.billing.numbers import checked_pattern
+from evmesh.billing.sepa import Mandate
 from evmesh.billing.vat import BuyerKind, VatRule, checked_rule
 
 
@@ -24,6 +25,7 @@ class Customer(Company, frozen=True, kw_only=True, forbid_unknown_fields=True):
     order_reference: str | None = None
     contract_reference: str | None = None
     due_days: int | None = None
+    mandate: Mandate | None = None
 
     @property
     def company(self) -> Company:
@@ -44,7 +46,7 @@ class NumberPatterns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Billing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`line_limit`: with more charges than this they are grouped. `round_payable`: the smallest amount that is paid in
     a currency, where that is more than its coin. `time_zone`: whose months they are. `drivers_paid`: what drivers get
-    is a receipt."""
+    is a receipt. `creditor_id`: who we are to the banks of those whom we collect from."""
 
     company: Company | None = None
     customer: list[Customer] = []
@@ -57,6 +59,7 @@ class Billing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attach_cdrs: bool = True
     drivers_paid: bool = False
     page: Literal["a4", "us-letter"] = "a4"
+    creditor_id: str | None = None
 
 
 def checked(billing: Billing) -> Billing:
