@@ -24,7 +24,9 @@ from evmesh.cli import (
     invoice,
     listing,
     partner,
+    pay,
     pricing,
+    reconcile,
     serve,
     spec,
     validate,
@@ -91,6 +93,8 @@ for family in (
     cdrs,
     invoice,
     export,
+    pay,
+    reconcile,
     demo,
 ):
     family.add_to(app)
