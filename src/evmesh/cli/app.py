@@ -14,6 +14,7 @@ import typer
 
 from evmesh import __version__
 from evmesh.cli import (
+    batch,
     cdrs,
     command,
     demo,
@@ -95,6 +96,7 @@ for family in (
     export,
     pay,
     reconcile,
+    batch,
     demo,
 ):
     family.add_to(app)

@@ -58,6 +58,9 @@ def export(
     decimal_comma: Annotated[
         bool, typer.Option("--decimal-comma", help="CSV as much of Europe reads it: 1,5 and semicolons.")
     ] = False,
+    documents: Annotated[
+        bool, typer.Option("--documents", help="With each CDR as JSON in a last column, `document`.")
+    ] = False,
     timezone: Annotated[
         str | None,
         typer.Option(metavar="ZONE", help="Whose days they are; and the clock of places whose zone is not known."),
@@ -72,9 +75,10 @@ def export(
     until = moment(end, days, "--to") if end else datetime.max.replace(tzinfo=UTC)
 
     async def work(settings: Settings, store: Store) -> int:
-        from evmesh.billing.charge_table import COLUMNS, row
+        from evmesh.billing.charge_table import COLUMNS, Cell, Column, row
         from evmesh.billing.sheets import sheet
         from evmesh.cli.repricing import charges
+        from evmesh.ocpi.wire import encode
         from evmesh.store import objects, partners
         from evmesh.store.schema import OURS
 
@@ -85,9 +89,10 @@ def export(
         counts = await store.read(objects.counts)
         sides = ([False] if not theirs else []) + ([True] if not ours else [])
         total = sum(n for (kind, whose), n in counts.items() if kind == "cdrs" and (whose != OURS) in sides)
+        columns = (*COLUMNS, Column("document")) if documents else COLUMNS
         written = 0
         with (
-            sheet(to_file, format.value, COLUMNS, decimal_comma=decimal_comma) as file,
+            sheet(to_file, format.value, columns, decimal_comma=decimal_comma) as file,
             progress("exporting", total) as advance,
         ):
             async for charge in charges(store, sides, {each.id: each.name for each in known}, since, until):
@@ -95,7 +100,9 @@ def export(
                 if charge is None or (partner is not None and not _between(charge, chosen)):
                     continue
                 name = charge.partner or _billed(charge, known)
-                file.add(row(charge.cdr, whose=charge.whose, partner=name, zone=_zone(charge.zone or timezone)))
+                zone = _zone(charge.zone or timezone)
+                cells: tuple[Cell, ...] = row(charge.cdr, whose=charge.whose, partner=name, zone=zone)
+                file.add((*cells, encode(charge.cdr).decode()) if documents else cells)
                 written += 1
         return written
 
