@@ -33,6 +33,8 @@ from evmesh.store.transaction import Tx
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
+SWARM_SECONDS = 0.05
+"""Changes come in swarms; after a look the next one waits so long."""
 
 
 async def run(node: Node, stop: asyncio.Event) -> None:
@@ -47,6 +49,7 @@ async def run(node: Node, stop: asyncio.Event) -> None:
                 task = asyncio.create_task(each)
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
+            await asyncio.wait({stopped}, timeout=SWARM_SECONDS)
             news = asyncio.create_task(node.store.changed(change, LOOK_SECONDS))
             await asyncio.wait({news, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if news.done():
