@@ -314,3 +314,23 @@ def test_amounts_are_exact_text(evmesh: Evmesh, billed: Path) -> None:
     evmesh("-C", billed, "invoice", "run", *MAY)
     shown = evmesh("-C", billed, "invoice", "show", "INV-2026-00001", "--json").json
     assert Decimal(shown["exact_net"]) == Decimal("0.3") == sum(Decimal(row["exact_net"]) for row in shown["rows"])
+
+
+def test_who_gets_an_invoice_is_told_what_stands_on_it(evmesh: Evmesh, billed: Path) -> None:
+    """Its record is ours to show once it is sent, and taken back when it is cancelled."""
+    hold(billed, [cdr(1), cdr(2)])
+    evmesh("-C", billed, "invoice", "run", *MAY)
+
+    async def records() -> list[Document]:
+        settings = config.load(billed)
+        store = await Store.open(settings.database, settings.secret_key)
+        held = await store.read(lambda tx: objects.listing(tx, "invoicereconciliation"))
+        await store.close()
+        return [wire.decode(each.document) for each in held]
+
+    assert asyncio.run(records()) == []
+    assert evmesh("-C", billed, "invoice", "mark", "INV-2026-00001", "sent").status == 0
+    (record,) = asyncio.run(records())
+    assert (record["invoice_id"], record["cdrs"]) == ("INV-2026-00001", ["CDR-0001", "CDR-0002"])
+    assert evmesh("-C", billed, "invoice", "mark", "INV-2026-00001", "cancelled").status == 0
+    assert asyncio.run(records()) == []

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evmesh.cli import output
-from evmesh.cli.node import with_store
+from evmesh.cli.node import with_node, with_store
 from evmesh.cli.progress import progress
 
 if TYPE_CHECKING:
     from evmesh.billing.invoice import Invoice
     from evmesh.config import Settings
     from evmesh.roaming.cdrs.invoicing import Month, Result
+    from evmesh.roaming.node import Node
     from evmesh.store.database import Store
     from evmesh.store.invoices import Issued
+    from evmesh.store.transaction import Tx
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
@@ -187,12 +189,19 @@ def mark(
     state: Annotated[State, typer.Argument(help="sent, paid or cancelled.")],
     json: Json = False,
 ) -> None:
-    async def work(settings: Settings, store: Store) -> Issued:
+    async def work(node: Node) -> Issued:
+        from evmesh.roaming.invoicereconciliation.sender import follow_invoice
         from evmesh.store import invoices
 
-        return await store.write(lambda tx: invoices.move(tx, number, state.value))
+        def move(tx: Tx) -> Issued:
+            seqs = invoices.cdrs_on(tx, invoices.by_number(tx, number).id)
+            moved = invoices.move(tx, number, state.value)
+            follow_invoice(tx, node, moved, seqs)
+            return moved
 
-    issued = with_store(context, work)
+        return await node.store.write(move)
+
+    issued = with_node(context, work)
     if json:
         output.as_json(_row(issued))
     else:

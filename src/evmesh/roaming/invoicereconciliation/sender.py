@@ -14,7 +14,8 @@ from evmesh.ocpi.types import timestamp
 from evmesh.ports import Answer, Call, Document, Handler, Partner, Party
 from evmesh.roaming import kinds, lists, publish
 from evmesh.roaming.node import Node
-from evmesh.store import objects
+from evmesh.store import objects, partners
+from evmesh.store.invoices import Issued
 from evmesh.store.objects import Held
 from evmesh.store.schema import OURS
 from evmesh.store.transaction import Tx
@@ -50,6 +51,20 @@ def publish_record(tx: Tx, node: Node, invoice_id: str, seqs: Sequence[int], par
     if not found:
         raise NothingInvoiced(f"invoice {invoice_id}: no CDR stands on it")
     return [_publish(tx, node, invoice_id, ids, partner, *parties) for parties, ids in found.items()]
+
+
+def follow_invoice(tx: Tx, node: Node, invoice: Issued, seqs: Sequence[int]) -> None:
+    """Tell the partner what stands on an invoice that was sent to it, and take back what was cancelled.
+
+    An invoice of a driver has no record. NothingInvoiced when its CDRs are not the partner's.
+    """
+    partner = partners.get(tx, invoice.partner_id)
+    if partner is None or invoice.direction == "driver":
+        return
+    if invoice.state == "sent":
+        publish_record(tx, node, invoice.number, seqs, partner)
+    elif invoice.state == "cancelled":
+        retract_record(tx, node, invoice.number)
 
 
 def retract_record(tx: Tx, node: Node, invoice_id: str) -> int:
