@@ -479,6 +479,31 @@ async def test_the_first_pull_of_a_connection_is_tried_again_soon_and_then_later
     await running
 
 
+async def test_a_partner_that_is_removed_meanwhile_leaves_nothing(node: Node, peers: Peers) -> None:
+    """Else what it left would be taken for having been pulled when it comes back."""
+    partner = await befriend(node, roles=CPO, modules=["tariffs"])
+    a, b = await tariffs(node, "A", "B")
+
+    class Leaving(Peers):
+        afterwards: tuple[Reply, ...] = ()
+
+        async def pages(self, *given: Any, **rest: Any) -> Any:
+            yield page(a, total=2)
+            await node.store.write(lambda tx: partners.remove(tx, partner.id))
+            for each in self.afterwards:
+                yield each
+
+    for afterwards in ((), (page(b, total=2),)):
+        node.calls = leaving = Leaving()
+        leaving.afterwards = afterwards
+        result = await pull.pull(node, partner, "tariffs", full=True)
+        assert not result.complete
+        assert await have(node) == []
+        assert await node.store.read(pulls.all_pulls) == []
+        partner.status = "registered"
+        await node.store.write(lambda tx: partners.save(tx, partner))
+
+
 async def test_pulling_at_registration_can_be_switched_off(node: Node, peers: Peers) -> None:
     await befriend(node, roles=CPO, modules=["tariffs"])
     node.settings = Roaming(pull_on_registration=False)

@@ -291,7 +291,9 @@ class _Run:
             self.result.detail = f"{total} objects were announced and {shown} shown"
 
     def take(self, tx: Tx, items: list[Any]) -> None:
-        """Store a page."""
+        """Store a page; Broken when the connection has ended meanwhile."""
+        if self._ended(tx):
+            raise Broken("the connection has ended")
         before = aside.keys(tx, self.partner.id, self.module)
         for item in items:
             name = self._name(item)
@@ -345,9 +347,17 @@ class _Run:
         held = receive.theirs(tx, self.partner, spoken, self.module, owner, named, absent=True)
         return spoken.key(*owner, *named) if held is None else held.key
 
+    def _ended(self, tx: Tx) -> bool:
+        now = partners.get(tx, self.partner.id)
+        return now is None or now.status == "removed"
+
     def end(self, tx: Tx) -> None:
-        """Draw the conclusions, and write down how it went."""
+        """Draw the conclusions, and write down how it went. Of a connection that has ended there is nothing to write:
+        should the partner come back, everything is to be pulled."""
         result, partner, module = self.result, self.partner, self.module
+        if self._ended(tx):
+            result.complete = False
+            return
         subject = f"{module} of {partner.name}"
         if result.complete:
             if result.full and module in REMOVED_BY_ABSENCE and self.certain:
