@@ -14,10 +14,6 @@ RELEASES = ("2.1.1", "2.2.1", "2.3.0")
 EXTENSIONS = {"2.3.0": ("ocpi-2.3.0-bookings.json",)}
 
 
-WIDENED = {("InvoiceReconciliationRecord", "cdrs"): 39}
-"""Lengths that the specification forgot to widen: an id of a credit CDR has 39 characters."""
-
-
 @cache
 def _validator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("shared_validator", SPEC / "tools" / "validator.py")
@@ -46,9 +42,6 @@ def facts(release: str) -> dict[str, Any]:
         for name, changed in extension.get("changed_enums", {}).items():
             merged["enums"][name] = merged["enums"][name] + changed["add_values"]
         merged["modules"] = merged["modules"] + extension["modules"]
-    for (name, field), length in WIDENED.items():
-        if name in merged["objects"]:
-            merged["objects"][name]["fields"][field]["max_length"] = length
     return merged
 
 

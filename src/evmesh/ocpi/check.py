@@ -260,7 +260,7 @@ class _Walk:
         if shaped != value:
             self.say("error", "form", path, f"{value[:40]!r} is written {shaped}")
             value = shaped
-        if rule.max_length is not None and len(value) > rule.max_length:
+        if rule.max_length is not None and len(value) > (rule.accepted or rule.max_length):
             self.say("error", "too_long", path, f"{len(value)} characters, at most {rule.max_length} are allowed")
         if rule.min_length is not None and len(value) < rule.min_length:
             self.say("error", "too_short", path, f"{len(value)} characters, at least {rule.min_length} are needed")

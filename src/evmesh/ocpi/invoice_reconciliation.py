@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evmesh.ocpi.operation import Operation
-from evmesh.ocpi.types import CiString2, CiString3, CiString36, CiString39, CiString255, DateTime, Object, Some
+from evmesh.ocpi.types import CdrReference, CiString2, CiString3, CiString36, CiString255, DateTime, Object, Some
 
 
 class InvoiceReconciliationRecord(Object, kw_only=True):
@@ -16,7 +16,7 @@ class InvoiceReconciliationRecord(Object, kw_only=True):
     party_id: CiString3
     id: CiString36
     invoice_id: CiString255
-    cdrs: Some[CiString39]
+    cdrs: Some[CdrReference]
     last_updated: DateTime
 
 

@@ -79,6 +79,7 @@ class FieldRule:
     min_length: int | None = None
     pattern: str | None = None
     max_digits: int | None = None
+    accepted: int | None = None
 
     @property
     def many(self) -> bool:
@@ -200,7 +201,8 @@ def _field_rule(name: str, hint: Any, required: bool) -> FieldRule:
     if typing.get_origin(hint) is Annotated:
         mark = hint.__metadata__[0]
         if isinstance(mark, Text):
-            return FieldRule(name, mark.kind, cardinality, mark.max_length, mark.min_length, mark.pattern)
+            limits = (mark.max_length, mark.min_length, mark.pattern)
+            return FieldRule(name, mark.kind, cardinality, *limits, accepted=mark.accepted)
         assert isinstance(mark, Digits)
         return FieldRule(name, "int", cardinality, max_digits=mark.most)
     plain = {int: "int", bool: "boolean", Decimal: "number", Any: "any"}
@@ -272,7 +274,7 @@ class Checkers:
             return {"boolean": bool, "any": Any}[kind]
         limits: dict[str, Any] = {}
         if rule.max_length is not None:
-            limits["max_length"] = rule.max_length
+            limits["max_length"] = rule.accepted or rule.max_length
         if rule.min_length is not None:
             limits["min_length"] = rule.min_length
         if rule.pattern is not None:
@@ -418,7 +420,7 @@ def _property(rules: Rules, rule: FieldRule) -> dict[str, Any]:
         return {"type": rule.type}
     result: dict[str, Any] = {"type": "string"}
     if rule.max_length is not None:
-        result["maxLength"] = rule.max_length
+        result["maxLength"] = rule.accepted or rule.max_length
     if rule.min_length is not None:
         result["minLength"] = rule.min_length
     if rule.pattern is not None:

@@ -36,12 +36,16 @@ class OpenEnum(StrEnum):
 
 
 class Text(msgspec.Struct, frozen=True):
-    """What a string field may hold: its specification type and limits, lengths in characters."""
+    """What a string field may hold: its specification type and limits, lengths in characters.
+
+    `accepted` is a longer length that is read and written too, where the specification forgot to widen a limit.
+    """
 
     kind: str
     max_length: int | None = None
     min_length: int | None = None
     pattern: str | None = None
+    accepted: int | None = None
 
 
 class Digits(msgspec.Struct, frozen=True):
@@ -73,6 +77,8 @@ CiString25 = Annotated[str, Text("CiString", 25)]
 CiString32 = Annotated[str, Text("CiString", 32)]
 CiString36 = Annotated[str, Text("CiString", 36)]
 CiString39 = Annotated[str, Text("CiString", 39)]
+CdrReference = Annotated[str, Text("CiString", 36, accepted=39)]
+"""A CDR's id where 36 characters are declared: those of credit CDRs have up to 39. [mod_cdrs_cdr_object]"""
 CiString45 = Annotated[str, Text("CiString", 45)]
 CiString48 = Annotated[str, Text("CiString", 48)]
 CiString255 = Annotated[str, Text("CiString", 255)]
