@@ -15,7 +15,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -95,25 +94,29 @@ class SqliteBackend:
         self._surroundings = surroundings
         self._committed = committed
         self._loop = asyncio.get_running_loop()
-        self._engine = self._new_engine(_begin)
+        self._engine = self._new_engine()
         self._writing_engine = self._new_engine(_begin_immediately)
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_all, name="evmesh store writer", daemon=True)
-        self._readers = ThreadPoolExecutor(READERS, "evmesh store reader")
-        self._of_thread = threading.local()
-        self._read_connections: list[Connection] = []
+        self._questions: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._readers = [
+            threading.Thread(target=self._read_all, name="evmesh store reader", daemon=True) for _ in range(READERS)
+        ]
         self._looking = connect(path)
         self._seen_version = -1
         self._seen_change = 0
 
     async def start(self) -> None:
-        self._writer.start()
+        for thread in (self._writer, *self._readers):
+            thread.start()
 
     def write(self, request: Request) -> None:
         self._requests.put(request)
 
     async def read(self, run: Callable[[Connection], Any]) -> Any:
-        return await self._loop.run_in_executor(self._readers, self._read, run)
+        question = Request(run, self._loop.create_future())
+        self._questions.put(question)
+        return await question.answer
 
     async def look(self) -> int:
         """The newest change number. A first question says whether anybody committed since the last look."""
@@ -129,24 +132,33 @@ class SqliteBackend:
     async def close(self) -> None:
         """Finish what was accepted, then let go of the file."""
         self._requests.put(None)
-        await asyncio.to_thread(self._writer.join)
-        await asyncio.to_thread(self._readers.shutdown)
-        for connection in self._read_connections:
-            connection.close()
+        for _ in self._readers:
+            self._questions.put(None)
+        for thread in (self._writer, *self._readers):
+            await asyncio.to_thread(thread.join)
         self._looking.close()
 
-    def _read(self, run: Callable[[Connection], Any]) -> Any:
-        tx: Connection | None = getattr(self._of_thread, "tx", None)
-        if tx is None:
-            tx = self._of_thread.tx = self._engine.connect()
-            self._read_connections.append(tx)
-            tx.exec_driver_sql("PRAGMA query_only = ON")
-            tx.rollback()
-        transaction = tx.begin()
-        try:
-            return run(tx)
-        finally:
-            transaction.rollback()
+    def _read_all(self) -> None:
+        """A reader thread. It connects when it is first asked."""
+        tx: Connection | None = None
+        while (question := self._questions.get()) is not None:
+            if question.answer.cancelled():
+                continue
+            try:
+                tx = tx or self._reading()
+                question.value = _read(tx, question.run)
+            except Exception as error:
+                question.error = error
+            try:
+                self._loop.call_soon_threadsafe(question.settle)
+            except RuntimeError:
+                break  # the loop has ended without closing the store; nobody is left to answer
+        _let_go(tx)
+
+    def _reading(self) -> Connection:
+        tx = self._engine.connect()
+        _driver(tx).execute("PRAGMA query_only = ON")
+        return tx
 
     def _write_all(self) -> None:
         """The writer thread."""
@@ -184,9 +196,10 @@ class SqliteBackend:
         self._committed(batch.change)
         batch.settle()
 
-    def _new_engine(self, begin: Callable[[Connection], None]) -> Engine:
+    def _new_engine(self, begin: Callable[[Connection], None] | None = None) -> Engine:
         engine = create_engine("sqlite://", creator=lambda: connect(self._path), poolclass=NullPool)
-        event.listen(engine, "begin", begin)
+        if begin is not None:
+            event.listen(engine, "begin", begin)
 
         @event.listens_for(engine, "connect")
         def opened(connection: Any, record: Any) -> None:
@@ -203,8 +216,16 @@ def _let_go(tx: Connection | None) -> None:
             tx.close()
 
 
-def _begin(tx: Connection) -> None:
-    _driver(tx).execute("BEGIN")
+def _read(tx: Connection, run: Callable[[Connection], Any]) -> Any:
+    """Run a function that sees one moment. The driver is told so directly: what SQLAlchemy does besides takes longer
+    than most questions."""
+    driver = _driver(tx)
+    driver.execute("BEGIN")
+    try:
+        return run(tx)
+    finally:
+        tx.rollback()
+        driver.rollback()
 
 
 def _begin_immediately(tx: Connection) -> None:
