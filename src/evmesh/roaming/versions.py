@@ -53,7 +53,7 @@ def endpoints(node: Node, partner: Partner, spoken: Dialect) -> list[Document]:
     # The interface of credentials means nothing; the specification asks for SENDER.
     found = [_endpoint("credentials", node.endpoint(spoken.name, "credentials", None), "SENDER", spoken)]
     for module in OFFERED:
-        if not _known(module, spoken):
+        if not in_release(module, spoken):
             continue
         for interface in ("SENDER", "RECEIVER"):
             if (module, interface) in played:
@@ -62,7 +62,7 @@ def endpoints(node: Node, partner: Partner, spoken: Dialect) -> list[Document]:
     return found
 
 
-def _known(module: str, spoken: Dialect) -> bool:
+def in_release(module: str, spoken: Dialect) -> bool:
     """Whether the release has the objects of the module."""
     name = kinds.NAMES.get(module)
     return name is None or spoken.release.name_of(name) in spoken.release.rules.objects

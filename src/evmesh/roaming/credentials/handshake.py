@@ -269,6 +269,7 @@ def gaps(node: Node, partner: Partner) -> list[tuple[str, str]]:
     return [
         (module, interface)
         for module in versions.OFFERED
+        if versions.in_release(module, partner.dialect)
         for interface, counterpart in (("SENDER", "RECEIVER"), ("RECEIVER", "SENDER"))
         # An eMSP is called back at addresses that it gives with each command.
         if (module, interface) != ("commands", "SENDER")
