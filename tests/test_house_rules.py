@@ -97,9 +97,7 @@ def offences(rule: Callable[[ast.AST], Iterator[int]], *allowed: str) -> list[st
 
 def committed_texts() -> list[Path]:
     try:
-        listed = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"needs a git checkout to know which files are committed: {error}")
     this_file = Path(__file__).resolve()
@@ -127,9 +125,7 @@ def test_a_comparison_with_a_release_is_seen(breach: str) -> None:
     assert list(release_comparisons(ast.parse(breach)))
 
 
-@pytest.mark.parametrize(
-    "harmless", ['version = "2.1.1"', 'read(document, "2.2.1") == expected', 'x == "2.1"']
-)
+@pytest.mark.parametrize("harmless", ['version = "2.1.1"', 'read(document, "2.2.1") == expected', 'x == "2.1"'])
 def test_naming_a_release_is_no_comparison(harmless: str) -> None:
     assert list(release_comparisons(ast.parse(harmless))) == []
 
@@ -158,9 +154,7 @@ def test_english_is_no_sql(harmless: str) -> None:
 
 
 def test_no_source_file_is_two_files() -> None:
-    long = {
-        path.name: lines for path in MODULES if (lines := len(path.read_bytes().splitlines())) > MOST_LINES
-    }
+    long = {path.name: lines for path in MODULES if (lines := len(path.read_bytes().splitlines())) > MOST_LINES}
     assert long == {}
 
 

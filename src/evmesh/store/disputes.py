@@ -18,9 +18,7 @@ from evmesh.store.verdicts import Verdict
 _FIELDS = Dispute.__struct_fields__
 _DISPUTE = select(*(disputes.c[name] for name in _FIELDS))
 _ALIVE = tuple(disputes.c.state != state for state in ENDS)
-_OF_CDR = Prepared(
-    _DISPUTE.where(disputes.c.seq == bindparam("seq"), *_ALIVE).order_by(disputes.c.id)
-)
+_OF_CDR = Prepared(_DISPUTE.where(disputes.c.seq == bindparam("seq"), *_ALIVE).order_by(disputes.c.id))
 # One that awaits the CDR that bills the same session anew, or, without a session's id, the same charge.
 _AWAITING = (
     _DISPUTE.join(cdr_verdicts, cdr_verdicts.c.seq == disputes.c.seq)
