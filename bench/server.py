@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import socket
 import statistics
 import subprocess
 import sys
@@ -173,11 +174,11 @@ def carried() -> Application:
     return Server(handlers, Tokens(known), url="http://127.0.0.1", parties=[each.party for each in OURS])
 
 
-async def whole(folder: Path) -> tuple[Application, Store]:
+async def whole(folder: Path, url: str) -> tuple[Application, Store]:
     """A node with its database, without loops."""
     store = await Store.open(f"sqlite:///{folder / 'bench.db'}", b"bench")
     calls: PartnerCalls = None  # type: ignore[assignment]  # nobody is called here
-    node = Node(url="http://127.0.0.1", parties=OURS, store=store, calls=calls)
+    node = Node(url=url, parties=OURS, store=store, calls=calls)
 
     def furnish(tx: Tx) -> None:
         new = partners.insert(tx, "partner", status="registered", release="2.2.1", roles=ROLES)
@@ -194,6 +195,8 @@ async def whole(folder: Path) -> tuple[Application, Store]:
 async def serve(name: str, folder: Path) -> None:
     """What a contestant's process does: say where it listens, and answer."""
     store = None
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
     if name == "hello":
         application = bare(b"Hello, world!")
     elif name == "page":
@@ -201,12 +204,12 @@ async def serve(name: str, folder: Path) -> None:
     elif name == "carried":
         application = carried()
     else:
-        application, store = await whole(folder)
-    server = uvicorn.Server(configuration(application, host="127.0.0.1", port=0, log_level="warning"))
-    serving = asyncio.create_task(server.serve())
+        application, store = await whole(folder, f"http://127.0.0.1:{port}")
+    server = uvicorn.Server(configuration(application, log_level="warning"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.01)
-    print(server.servers[0].sockets[0].getsockname()[1], flush=True)
+    print(port, flush=True)
     await serving
     if store is not None:
         await store.close()
