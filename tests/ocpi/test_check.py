@@ -288,6 +288,13 @@ def test_messages_stay_short_whatever_they_quote() -> None:
     assert all(len(f.message) < 200 for f in findings)
 
 
+def test_ids_of_credit_cdrs_are_taken_where_the_specification_forgot_them() -> None:
+    record = own(NEWEST, "InvoiceReconciliationRecord")
+    assert look("InvoiceReconciliationRecord", record | {"cdrs": ["C" * 39]})[0] == []
+    longer = look("InvoiceReconciliationRecord", record | {"cdrs": ["C" * 40]})[0]
+    assert longer == [("error", "too_long", "/cdrs/0")]
+
+
 def test_only_the_shown_part_of_a_patch_is_judged() -> None:
     assert examine(RULES, "Session", {"kwh": 5}, partial=True) == ([], {"kwh": 5})
     assert examine(RULES, "Session", [], partial=True)[1] is MISSING

@@ -267,6 +267,19 @@ def test_what_can_be_mended_is_sent_mended() -> None:
         assert {"text_as_number", "form"} <= {f.code for f in written.findings}
 
 
+def test_a_cdr_takes_over_a_longer_address_than_it_has_room_for() -> None:
+    """Addresses of Locations grew to 255 characters; those of CDRs were forgotten."""
+    cdr = own(NEWEST, "CDR")
+    cdr["cdr_location"] |= {"address": "A" * 255, "state": "S" * 45}
+    read = wire.read("CDR", cdr, TODAY)
+    assert read.document == cdr
+    assert [(f.code, f.fatal) for f in read.findings] == [("too_long", False)] * 2
+    written = wire.write("CDR", cdr, TODAY)
+    assert len(written.document["cdr_location"]["address"]) == 45
+    assert len(written.document["cdr_location"]["state"]) == 20
+    assert [f.code for f in written.findings] == ["cut", "cut"]
+
+
 def test_checking_names_objects_as_the_release_does() -> None:
     assert wire.check("CommandResult", {"result": "ACCEPTED"}, "2.1.1") == []
     with pytest.raises(KeyError, match="no object Booking"):
