@@ -278,7 +278,7 @@ OBEY: dict[str, Callable[[Draw, Rules, Document], None]] = {
 
 # Documents with something odd in them.
 
-ODD = (
+ODD: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 12, Decimal("12.5"), Decimal("1.0"), 10**17, 10**19, Decimal("1E+300"),
     Decimal("1E-300"), Decimal("0.00001"), "", "x", "12.5", "true", "é", "a\nb", "\x7f", " ", "NaN", "x" * 300,
     [], {}, [None], [[]], [{}], ["x"], {"a": 1},
@@ -305,7 +305,7 @@ FIELD_NAMES = sorted({name for each in RELEASES.values() for o in each.rules.obj
 @st.composite
 def mutated(draw: Draw, release: str, name: str) -> Document:
     """A document of the release in which one to three things were made odd."""
-    document = deepcopy(draw(documents(release, name)))
+    document: Document = deepcopy(draw(documents(release, name)))
     for _ in range(draw(st.integers(1, 3))):
         found = list(places(document))
         container, key = found[draw(st.integers(0, len(found) - 1))] if found else (document, "x")
@@ -378,7 +378,7 @@ WIRE = Path(__file__).resolve().parents[1] / "wire"
 
 def own(release: str, name: str, kind: str = "least_fields", **changes: Any) -> Document:
     """A document of `tests/wire`, with some of its fields set otherwise; None leaves one out."""
-    document = decode((WIRE / release / f"{name}.{kind}.json").read_bytes()) | changes
+    document: Document = decode((WIRE / release / f"{name}.{kind}.json").read_bytes()) | changes
     return {key: value for key, value in document.items() if value is not None}
 
 
@@ -416,7 +416,7 @@ def place_of(document: Document) -> tuple[str, str, str]:
 def charged_at(draw: Draw, document: Document) -> Document:
     """A canonical Location with the EVSE and Connector that a canonical Session or CDR names, and maybe others."""
     location_id, evse_uid, connector_id = place_of(document)
-    location = deepcopy(draw(documents("2.3.0", "Location")))
+    location: Document = deepcopy(draw(documents("2.3.0", "Location")))
     evse = deepcopy(draw(documents("2.3.0", "EVSE", frozenset({"EVSE.parking"}))))
     evse["uid"] = evse_uid
     evse["connectors"][0] |= {"id": connector_id, "standard": "IEC_62196_T2", "power_type": "AC_3_PHASE"}

@@ -75,7 +75,9 @@ def test_choices_between_fields_are_known(release: str) -> None:
         for field, fact in of["fields"].items():
             if "choice_group" in fact:
                 expected.setdefault(name, set()).add(field)
-    standing = {name: set(*rule.one_of) for name, rule in RELEASES[release].rules.objects.items() if rule.one_of}
+    standing: dict[str, set[str]] = {
+        name: set(*rule.one_of) for name, rule in RELEASES[release].rules.objects.items() if rule.one_of
+    }
     assert standing == expected
 
 

@@ -279,6 +279,16 @@ def test_guessing_what_was_meant_has_an_end() -> None:
     assert sum("did you mean" in f.message for f in findings) == 100
 
 
+def test_findings_have_an_end_and_the_worst_is_among_them() -> None:
+    many = session(**{f"x{n}": n for n in range(2000)}, charging_periods="none")
+    findings, _ = examine(RULES, "Session", many)
+    assert len(findings) == 1002
+    assert [(f.code, f.pointer) for f in findings if f.fatal] == [("not_an_object", "/charging_periods/0")]
+    assert findings[-1].message == "1001 further findings are not listed"
+    hundreds = {"facilities": ["HOTELL"] * 500}
+    assert sum("did you mean" in f.message for f in examine(RELEASES["2.2.1"].rules, "Location", hundreds)[0]) == 100
+
+
 def test_messages_stay_short_whatever_they_quote() -> None:
     long = "x" * 100_000
     document = session(status=long, currency=long, kwh=long, last_updated=long, meter_id=10**400)

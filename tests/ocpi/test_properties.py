@@ -71,7 +71,7 @@ def test_the_fast_check_and_the_slow_one_agree(release: str, data: st.DataObject
 @given(data=st.data())
 def test_whatever_comes_is_read_or_refused_with_a_reason(release: str, data: st.DataObject) -> None:
     name = data.draw(objects(release))
-    document = data.draw(mutated(release, name) | json_values)
+    document: Any = data.draw(mutated(release, name) | json_values)
     before = deepcopy(document)
     for body in (document, wire.encode(document)):
         read = wire.read(name, body, dialect(release), context_of({}))

@@ -57,12 +57,8 @@ class TestViews:
 
     def test_what_is_absent_is_its_default_none_or_empty(self) -> None:
         location = view(Location, {"id": "1"})
-        assert (location.charging_when_closed, location.name, location.address, location.evses) == (
-            True,
-            None,
-            None,
-            [],
-        )
+        absent: tuple[Any, ...] = (location.charging_when_closed, location.name, location.address, location.evses)
+        assert absent == (True, None, None, [])
         assert view(ChargingPreferences, {}).discharge_allowed is False
         assert view(EVSE, {}).connectors == []
 

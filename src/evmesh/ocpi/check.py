@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -70,8 +70,8 @@ REPAIRED = frozenset(
 )  # fmt: skip
 """Errors that the repaired document no longer has."""
 
-MOST_HINTS = 100
-"""Guessing what an unknown name was meant to be takes time; nobody reads more guesses."""
+MOST_HINTS, MOST_FINDINGS = 100, 1000
+"""How much is said of one document."""
 
 MISSING: Any = object()
 
@@ -91,7 +91,16 @@ def examine(
     """
     walk = _Walk(rules, takes_unknown, sending)
     repaired = walk.object(rules.objects[name], document, (), partial)
-    return walk.findings, repaired
+    return _most(walk.findings), repaired
+
+
+def _most(findings: list[Finding]) -> list[Finding]:
+    """As many as anyone reads, and the worst of the others."""
+    kept, more = findings[:MOST_FINDINGS], findings[MOST_FINDINGS:]
+    if not more:
+        return kept
+    worst = max(more, key=lambda f: (f.fatal, f.severity == "error"))
+    return [*kept, worst, Finding("info", "more", "", f"{len(more) - 1} further findings are not listed")]
 
 
 def fits(rules: Rules, rule: FieldRule, value: Any) -> bool:
@@ -162,12 +171,14 @@ class _Walk:
         self.say("warning", "left_out", path, f"a broken {what} is left out")
 
     def unknown_field(self, rule: ObjectRule, name: str, path: tuple[Any, ...]) -> None:
-        near = []
-        if len(self.findings) < MOST_HINTS:
-            near = difflib.get_close_matches(name.strip(), list(rule.fields), 1, 0.8)
+        near = self.near(name.strip(), rule.fields, 0.8)
         hint = f", did you mean {near[0]}?" if near else ""
         severity: Severity = "info" if self.takes_unknown and not near else "warning"
         self.say(severity, "unknown_field", (*path, name), f"{rule.name} has no field {name}{hint}")
+
+    def near(self, name: str, known: Iterable[str], likeness: float) -> list[str]:
+        """What was probably meant; nobody reads more guesses than a few, and each takes time."""
+        return difflib.get_close_matches(name, known, 1, likeness) if len(self.findings) < MOST_HINTS else []
 
     def required(self, rule: ObjectRule, value: Document, path: tuple[Any, ...]) -> None:
         loose = {part for group in rule.one_of for part in group}
@@ -226,7 +237,7 @@ class _Walk:
         if enum.open:
             self.say("warning", "unknown_value", path, f"{value[:40]!r} is not among the known values of {enum.name}")
             return value
-        near = difflib.get_close_matches(value.upper(), enum.values, 1, 0.75)
+        near = self.near(value.upper(), enum.values, 0.75)
         hint = f", did you mean {near[0]}?" if near else ""
         self.say("error", "unknown_value", path, f"{value[:40]!r} is not in {enum.name}{hint}", required)
         return MISSING
