@@ -183,7 +183,8 @@ async def test_the_connection_is_described_by_what_there_is(volt: Node, peer: Pe
     assert facts["we_are"] == "CPO SE*VLT, EMSP SE*VLT, EMSP NO*FJD"
     assert facts["token_form"] == "Base64"
     assert facts["their_tokens"].startswith("C of 20")
-    assert facts["not_offered"] == "sessions RECEIVER, cdrs RECEIVER, tariffs RECEIVER"
+    invoices = "invoicereconciliation SENDER, invoicereconciliation RECEIVER"
+    assert facts["not_offered"] == f"sessions RECEIVER, cdrs RECEIVER, tariffs RECEIVER, {invoices}"
     assert (facts["waiting"], facts["refused"], facts["doubtful"]) == (1, 0, 0)
     assert facts["waiting_since"].endswith("Z")
     assert facts["pulled_tokens"].endswith("Z complete")
