@@ -144,7 +144,7 @@ async def opened(folder: Path, hello: int, other: int) -> tuple[Run, Client]:
     partner = await store.write(furnish)
 
     async def token_for(partner: Partner) -> str:
-        token = await store.read(lambda tx: partners.their_token(tx, partner.id))
+        token = await store.glance(lambda tx: partners.their_token(tx, partner.id))
         assert token is not None
         return token
 

@@ -66,7 +66,7 @@ async def opened(settings: Settings, metrics: Metrics | None = None) -> AsyncIte
     store = await Store.open(settings.database, settings.secret_key)
 
     async def token_for(partner: Partner) -> str:
-        token = await store.read(lambda tx: partners.their_token(tx, partner.id))
+        token = await store.glance(lambda tx: partners.their_token(tx, partner.id))
         if token is None:
             raise NoToken(f"{partner.name} gave us no token; register first")
         return token

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
@@ -26,8 +27,23 @@ async def ids(store: Store) -> list[str]:
 
 
 async def test_what_is_written_is_read(store: Store) -> None:
-    _, written = await store.write(put("A"))
-    assert await store.read(lambda tx: objects.by_seq(tx, written.seq)) == written
+    for id in ("A", "B"):
+        _, written = await store.write(put(id))
+        assert await store.read(lambda tx: objects.by_seq(tx, written.seq)) == written
+        assert await store.glance(lambda tx: objects.by_seq(tx, written.seq)) == written
+
+
+async def test_a_glance_at_what_is_locked_waits_elsewhere(store: Store) -> None:
+    threads: list[str] = []
+
+    def look(tx: Connection) -> int:
+        threads.append(threading.current_thread().name)
+        if len(threads) == 1 and tx.dialect.name == "sqlite":
+            raise sqlite3.OperationalError("database is locked")
+        return current_change(tx)
+
+    assert await store.glance(look) == 0
+    assert len(set(threads)) == len(threads)
 
 
 async def test_a_function_that_raises_is_undone_and_no_other(store: Store) -> None:
@@ -114,8 +130,9 @@ def wait_for(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoo
 
 
 async def test_a_read_cannot_write(store: Store) -> None:
-    with pytest.raises(DBAPIError):
-        await store.read(lambda tx: tx.execute(text("UPDATE counter SET value = 99")))
+    for ask in (store.read, store.glance):
+        with pytest.raises(DBAPIError):
+            await ask(lambda tx: tx.execute(text("UPDATE counter SET value = 99")))
     assert await store.read(current_change) == 0
 
 

@@ -47,7 +47,7 @@ class Watched:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.read, self.changed = store.read, store.changed
+        self.read, self.glance, self.changed = store.read, store.glance, store.changed
         self._written = asyncio.Condition()
         self.broken = 0
 

@@ -171,7 +171,7 @@ async def prepare(node: Node, partner: Partner, delivery: Delivery, *, patch_all
     Raises NeedsObject when another object must be there first, Unsayable when the partner's release has no words for
     it, NotYet when it has them from a later moment on.
     """
-    return await node.store.read(lambda tx: _prepare(tx, node, partner, delivery, patch_allowed))
+    return await node.store.glance(lambda tx: _prepare(tx, node, partner, delivery, patch_allowed))
 
 
 def _prepare(tx: Tx, node: Node, partner: Partner, delivery: Delivery, patch_allowed: bool) -> Push | None:

@@ -7,8 +7,8 @@
 A transaction function is plain and synchronous; its first argument is the transaction (see `transaction`). Functions
 that write run one after another, many sharing one commit (see `batch`), so whoever reads inside `write` decides on
 what is true; functions that only read run beside them and see the last commit. Neither may wait for anything else.
-A function runs in another thread on SQLite, on the event loop on PostgreSQL; one that writes runs once, one that reads
-may run again when the connection was lost.
+A function runs in another thread on SQLite (but see `glance`), on the event loop on PostgreSQL; one that writes runs
+once, one that reads may run again when the connection was lost.
 
 Other processes may use the same database meanwhile.
 """
@@ -38,6 +38,7 @@ class Backend(Protocol):
     async def start(self) -> None: ...
     def write(self, request: Request) -> None: ...
     async def read(self, run: Callable[[Connection], Any]) -> Any: ...
+    async def glance(self, run: Callable[[Connection], Any]) -> Any: ...
     async def look(self) -> int: ...
     async def close(self) -> None: ...
 
@@ -96,6 +97,14 @@ class Store:
         if self._closed:
             raise StoreClosed("the store is closed")
         value: T = await self._backend.read(run)
+        return value
+
+    async def glance(self, run: Callable[[Connection], T]) -> T:
+        """The same for a few look-ups by key. SQLite answers these on the event loop itself, which takes a fraction of
+        the way to another thread and back; a list, or a translation of many objects, would hold everybody up."""
+        if self._closed:
+            raise StoreClosed("the store is closed")
+        value: T = await self._backend.glance(run)
         return value
 
     async def changed(self, after: int, timeout: float) -> int:

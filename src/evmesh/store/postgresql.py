@@ -83,6 +83,9 @@ class PostgresqlBackend:
                     raise Unavailable(f"{self._name} does not answer: {_reason(error)}") from error
         raise AssertionError("unreachable")
 
+    async def glance(self, run: Callable[[Connection], Any]) -> Any:
+        return await self.read(run)
+
     async def look(self) -> int:
         # While nobody answers, whoever waits goes on waiting; whoever reads or writes is told.
         with contextlib.suppress(Unavailable):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from evmesh.store.batch import Batch, Request
@@ -102,6 +103,7 @@ class SqliteBackend:
         self._readers = [
             threading.Thread(target=self._read_all, name="evmesh store reader", daemon=True) for _ in range(READERS)
         ]
+        self._glancing: Connection | None = None
         self._looking = connect(path)
         self._seen_version = -1
         self._seen_change = 0
@@ -117,6 +119,15 @@ class SqliteBackend:
         question = Request(run, self._loop.create_future())
         self._questions.put(question)
         return await question.answer
+
+    async def glance(self, run: Callable[[Connection], Any]) -> Any:
+        if self._glancing is None:
+            self._glancing = self._reading()
+            _driver(self._glancing).execute("PRAGMA busy_timeout = 0")
+        try:
+            return _read(self._glancing, run)
+        except (sqlite3.OperationalError, OperationalError):
+            return await self.read(run)  # locked for a moment: waiting is for threads
 
     async def look(self) -> int:
         """The newest change number. A first question says whether anybody committed since the last look."""
@@ -136,6 +147,7 @@ class SqliteBackend:
             self._questions.put(None)
         for thread in (self._writer, *self._readers):
             await asyncio.to_thread(thread.join)
+        _let_go(self._glancing)
         self._looking.close()
 
     def _read_all(self) -> None:

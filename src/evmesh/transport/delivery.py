@@ -161,7 +161,7 @@ class Courier:
             await self._look_at_partners()
         now = self._clock()
         busy = self._busy(now)
-        due_at = await self._store.read(lambda tx: deliveries.next_due(tx, busy))
+        due_at = await self._store.glance(lambda tx: deliveries.next_due(tx, busy))
         room = MOST_AT_ONCE - len(self._running)
         if room <= 0:
             return LOOK_AGAIN_SECONDS
@@ -181,7 +181,7 @@ class Courier:
         return min(max(seconds, 0.0), LOOK_AT_IDLE_SECONDS if idle else LOOK_AGAIN_SECONDS)
 
     async def _look_at_partners(self) -> None:
-        known = await self._store.read(partners.all_partners)
+        known = await self._store.glance(partners.all_partners)
         self._partners = {partner.id: partner for partner in known}
         self._partners_until = asyncio.get_running_loop().time() + PARTNERS_SECONDS
 

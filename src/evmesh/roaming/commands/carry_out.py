@@ -83,7 +83,7 @@ async def begun(node: Node) -> list[Coroutine[Any, Any, None]]:
             [each for each in withdrawn if commands.move_reservation(tx, each.own_id, ["WITHDRAWN"], tell)],
         )
 
-    if not await node.store.read(waits):
+    if not await node.store.glance(waits):
         return []
     taken, withdrawn = await node.store.write(take)
     return [carry_out(node, each) for each in taken] + [_tell_of(node, each) for each in withdrawn]

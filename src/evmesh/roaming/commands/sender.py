@@ -155,7 +155,7 @@ def _expire(tx: Tx, id: str) -> None:
 
 async def expire(node: Node) -> None:
     """End what has waited too long, also where nobody waits for it."""
-    over = await node.store.read(lambda tx: commands.expired(tx, UNDER_WAY, node.clock()))
+    over = await node.store.glance(lambda tx: commands.expired(tx, UNDER_WAY, node.clock()))
     if over:
 
         def run(tx: Tx) -> None:

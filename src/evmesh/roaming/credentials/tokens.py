@@ -18,7 +18,7 @@ async def recognise(store: Store, token: str, operation: Operation) -> tuple[Par
     When the use shows that the partner has the token for good, older ones are dead on disk before this returns.
     """
     hash = hash_of(token)
-    found = await store.read(lambda tx: partners.by_token(tx, hash))
+    found = await store.glance(lambda tx: partners.by_token(tx, hash))
     if found is None:
         return None
     partner, ours = found

@@ -45,7 +45,7 @@ class Meter:
         The card that charges there stops its own charge (reason STOP), as may one of its group where the EVSE can;
         a card that was allowed before and has not begun goes on under the same session.
         """
-        seen = await self.node.store.read(lambda tx: _look(tx, place, uid, token_type))
+        seen = await self.node.store.glance(lambda tx: _look(tx, place, uid, token_type))
         if seen is None:
             return Authorisation(False, "UNKNOWN_EVSE")
         where, going_on, same = seen

@@ -66,7 +66,7 @@ class Verdict:
 
 async def authorise(node: Node, uid: str, token_type: str, place: Place) -> Verdict:
     """Decide at one of our stations, within `authorise_timeout` seconds."""
-    known, before, registered = await node.store.read(lambda tx: _what_we_know(tx, node, uid, token_type, place))
+    known, before, registered = await node.store.glance(lambda tx: _what_we_know(tx, node, uid, token_type, place))
     if before is not None:
         return before
     own = [each for each in known if each.partner_id == OURS]
@@ -267,7 +267,7 @@ async def answer(node: Node, call: Call) -> Answer:
     uid = call.path["token_uid"]
     token_type = call.query.get("type") or call.query.get("token_type") or USUAL_TYPE
     references = _references(call)
-    found = await node.store.read(lambda tx: _ours(tx, call, uid, token_type))
+    found = await node.store.glance(lambda tx: _ours(tx, call, uid, token_type))
     if found is None:
         message = f"no token {uid[:40]} of type {token_type[:20]} is known"
         raise UnknownToken(message) if call.dialect.release.unknown_token_is_404 else InvalidParameter(message)
