@@ -16,6 +16,7 @@ from evmesh import __version__
 from evmesh.cli import (
     batch,
     cdrs,
+    checking,
     command,
     demo,
     export,
@@ -92,6 +93,7 @@ for family in (
     spec,
     pricing,
     cdrs,
+    checking,
     invoice,
     export,
     pay,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -13,17 +12,13 @@ import typer
 from evmesh.cli import output
 from evmesh.cli.node import with_node
 from evmesh.cli.output import Failure
-from evmesh.cli.progress import progress
 
 if TYPE_CHECKING:
     from evmesh.billing.dispute import Dispute, Event
     from evmesh.ports import Partner
     from evmesh.roaming.node import Node
-    from evmesh.store.objects import Held
     from evmesh.store.transaction import Tx
     from evmesh.store.verdicts import Verdict
-
-AT_ONCE = 200
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Of = Annotated[str | None, typer.Option("--partner", metavar="NAME", help="Of this partner only.", show_default=False)]
@@ -54,8 +49,6 @@ def add_to(app: typer.Typer) -> None:
     )
     dispute = "cdrs dispute"
     for group, words, name, function, text, examples in (
-        (family, "cdrs", "check", check_all, "Judge the CDRs of partners anew.",
-         ["check", "check --partner volt --from 2026-05-01 --to 2026-06-01"]),
         (family, "cdrs", "list", list_cdrs, "List the CDRs of partners with their verdicts.",
          ["list", "list --verdict differs --json"]),
         (below, dispute, "open", open_, "Open a dispute about a CDR; what the check found is the evidence.",
@@ -75,62 +68,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(family, name="cdrs")
 
 
-def check_all(
-    context: typer.Context, partner: Of = None, since: Since = None, until: Until = None, json: Json = False
-) -> None:
-    first, last = _moment(since, "--from"), _moment(until, "--to")
-
-    async def work(node: Node) -> Counter[str]:
-        from evmesh.store import objects
-
-        known = await node.store.read(_partners)
-        mine = _one(known, partner)
-        found: Counter[str] = Counter()
-        counts = await node.store.read(objects.counts)
-        total = sum(n for (kind, of), n in counts.items() if kind == "cdrs" and of and mine in (None, of))
-        after = 0
-        with progress("CDRs", total) as done:
-            while True:
-                page: list[Held] = await node.store.read(
-                    partial(objects.listing, kind="cdrs", theirs=True, partner_id=mine, after_seq=after, limit=AT_ONCE)
-                )
-                if not page:
-                    return found
-                after = page[-1].seq
-                found.update(await node.store.write(partial(_judge, node=node, page=page, known=known, since=first,
-                                                            until=last)))  # fmt: skip
-                done(len(page))
-
-    found = with_node(context, work)
-    if json:
-        output.as_json({"checked": found.total(), "verdicts": dict(found)})
-    elif found:
-        output.table(["verdict", "CDRs"], [(each.replace("_", " "), found[each]) for each in Which if found[each]])
-    else:
-        print("there are no such CDRs")
-
-
-def _judge(
-    tx: Tx,
-    *,
-    node: Node,
-    page: list[Held],
-    known: dict[int, Partner],
-    since: datetime | None,
-    until: datetime | None,
-) -> list[str]:
-    from evmesh.ocpi.types import parse_timestamp
-    from evmesh.ocpi.wire import decode
-    from evmesh.roaming.cdrs import check
-
-    verdicts = []
-    for held in page:
-        began = parse_timestamp(decode(held.document)["start_date_time"])
-        if (since is None or began >= since) and (until is None or began < until):
-            verdicts.append(check.again(tx, node, known[held.partner_id], held).verdict)
-    return verdicts
-
-
 def list_cdrs(
     context: typer.Context,
     verdict: Annotated[Which | None, typer.Option(help="Only those.", show_default=False)] = None,
@@ -140,13 +77,13 @@ def list_cdrs(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
     json: Json = False,
 ) -> None:
-    first, last = _moment(since, "--from"), _moment(until, "--to")
+    first, last = moment(since, "--from"), moment(until, "--to")
 
     async def work(node: Node) -> tuple[list[tuple[Verdict, str, str]], dict[int, Partner]]:
         from evmesh.store import verdicts
 
-        known = await node.store.read(_partners)
-        mine = _one(known, partner)
+        known = await node.store.read(known_partners)
+        mine = partner_of(known, partner)
         find = partial(verdicts.listing, verdict=verdict, partner_id=mine, since=first, until=last, limit=limit)
         return await node.store.read(find), known
 
@@ -232,8 +169,8 @@ def list_disputes(
     async def work(node: Node) -> tuple[list[Dispute], dict[int, Partner], datetime]:
         from evmesh.store import disputes
 
-        known = await node.store.read(_partners)
-        mine = _one(known, partner)
+        known = await node.store.read(known_partners)
+        mine = partner_of(known, partner)
         found = await node.store.read(lambda tx: disputes.listing(tx, partner_id=mine, ended=every))
         return found, known, node.clock()
 
@@ -295,13 +232,13 @@ def _document(dispute: Dispute) -> dict[str, Any]:
     }
 
 
-def _partners(tx: Tx) -> dict[int, Partner]:
+def known_partners(tx: Tx) -> dict[int, Partner]:
     from evmesh.store import partners
 
     return {each.id: each for each in partners.all_partners(tx, removed=True)}
 
 
-def _one(known: dict[int, Partner], name: str | None) -> int | None:
+def partner_of(known: dict[int, Partner], name: str | None) -> int | None:
     if name is None:
         return None
     for each in known.values():
@@ -310,7 +247,7 @@ def _one(known: dict[int, Partner], name: str | None) -> int | None:
     raise Failure(f"there is no partner {name}")
 
 
-def _moment(text: str | None, option: str) -> datetime | None:
+def moment(text: str | None, option: str) -> datetime | None:
     if text is None:
         return None
     try:
