@@ -32,7 +32,7 @@ from evmesh.ports import Document, Partner
 from evmesh.pricing.bill import plain
 from evmesh.pricing.exact import rounded
 from evmesh.pricing.generation import CannotBePriced, cdr_costs
-from evmesh.roaming import visibility
+from evmesh.roaming import kinds, visibility
 from evmesh.roaming.node import Node
 from evmesh.roaming.publish import our_context, publish
 from evmesh.store import faults
@@ -76,7 +76,12 @@ def issue(
             faults.open_fault(tx, NOT_PRICED, subject, f"no CDR yet: {error}")
             return None
     faults.close_fault(tx, NOT_PRICED, subject)
-    _look_over(tx, node, cdr, subject, partners)
+    return hand_out(tx, node, cdr, partners=partners)
+
+
+def hand_out(tx: Tx, node: Node, cdr: Document, *, partners: Sequence[Partner]) -> Held:
+    """Look a CDR of ours over, store it, and note what partners then lack. Every CDR that we issue goes out here."""
+    _look_over(tx, node, cdr, f"cdrs {'*'.join(kinds.owner(cdr))}*{cdr['id']}", partners)
     return publish(tx, node, "cdrs", cdr, partners=partners)
 
 
