@@ -241,7 +241,7 @@ class _Pricer:
         self.remarks(chosen)
         lines = self.priced_lines()
         lines += rounding_lines(lines, self.policy)
-        return lines + self.limit_lines(lines)
+        return lines + self.limit_lines(lines, chosen)
 
     def use(self, period: Period, plan: int) -> None:
         """Prices the volumes of a period."""
@@ -379,14 +379,14 @@ class _Pricer:
             vat=component.vat,
         )
 
-    def limit_lines(self, lines: Sequence[Line]) -> list[Line]:
-        """min_price and max_price of each tariff, on what it priced."""
+    def limit_lines(self, lines: Sequence[Line], chosen: Sequence[int]) -> list[Line]:
+        """min_price and max_price of each tariff, on what it priced; of the first, where nothing had a price."""
         free = self.policy.no_charge_without_energy and self.timeline.total("ENERGY") == 0
         if self.lone or self.policy.price_limits == "ignore" or free:
             return []
         used = sorted({line.tariff for line in lines if line.tariff is not None})
         found: list[Line] = []
-        for index in used or ([0] if len(self.plans) == 1 else []):
+        for index in used or [index for index in chosen if index >= 0][:1]:
             plan = self.plans[index]
             own = [line for line in lines if line.tariff == index]
             before = total([line.amount for line in own])
