@@ -14,7 +14,7 @@ PIP_INSTALL := umask 022 && $(BIN)/python -m pip install --quiet --retries 10 --
 # the second is the first plus every extra that tests exercise plus the test tools. Both agree on versions.
 CORE_LOCK := requirements.lock
 TEST_LOCK := requirements-test.lock
-TESTED_EXTRAS := einvoice pdf analytics ocmf sepa xlsx test
+TESTED_EXTRAS := einvoice pdf analytics cluster ocmf sepa xlsx test
 
 # A stamp says which input was installed last; make compares its time with that input's.
 CORE_STAMP := $(VENV)/.installed-core
@@ -32,8 +32,8 @@ setup: $(CORE_STAMP) $(PROJECT_STAMP) ## Create .venv with the core and evmesh i
 
 setup-test: $(TEST_STAMP) $(PROJECT_STAMP) ## The same with all tested extras and the test tools
 
-test: setup-test ## Run the tests: make test ARGS="tests/ocpi -x"
-	$(BIN)/python -m pytest $(ARGS)
+test: setup-test ## Run the tests on all cores: make test ARGS="tests/ocpi -x"
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: setup-test ## Check style, types and the floors of the house
 	$(BIN)/ruff check .
