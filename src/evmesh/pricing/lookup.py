@@ -53,14 +53,15 @@ def preferences(dimension: str, *, booked: bool, lone: bool, cancelled: bool, ex
 
     A reservation that led to a charge takes RESERVATION. One that stands alone in its CDR expired, and takes each
     dimension from RESERVATION_EXPIRES where that has it, else from RESERVATION. A booking has kinds of its own, which
-    come before those; a cancelled one its fee. A CDR that reports RESERVATION_EXPIRES tells the two apart itself.
+    come before those; a cancelled one its fee. A CDR that reports RESERVATION_EXPIRES tells the time that ran out from
+    the time before itself.
     """
     used = ("BOOKING", "RESERVATION") if booked else ("RESERVATION",)
     expired = ("BOOKING_EXPIRES", "RESERVATION_EXPIRES") if booked else ("RESERVATION_EXPIRES",)
     if dimension == "RESERVATION_OVERTIME":
         return ("BOOKING_OVERTIME",)
     if dimension == "RESERVATION_EXPIRES":
-        return ("BOOKING_EXPIRES", "RESERVATION_EXPIRES")
+        return (*expired, *used)
     if cancelled and lone:
         return ("BOOKING_CANCELLATION_FEES", *used) if booked else used
     if (lone and not expiry_reported) or (expiry_reported and dimension == "FLAT"):
