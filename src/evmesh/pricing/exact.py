@@ -54,35 +54,44 @@ def printed_decimals(value: Any) -> int:
 
 def rounded(value: Fraction, places: int, rounding: Rounding = "half_up") -> Decimal:
     """The value with so many digits behind the point; halves go away from zero unless the rule says otherwise."""
-    scaled = abs(value) * 10**places
-    whole, rest = divmod(scaled.numerator, scaled.denominator)
+    one = value.denominator
+    whole, rest = divmod(abs(value.numerator) * 10**places, one)
     twice = 2 * rest
     if rounding == "half_up":
-        whole += twice >= scaled.denominator
+        whole += twice >= one
     elif rounding == "half_even":
-        whole += twice > scaled.denominator or (twice == scaled.denominator and whole % 2 == 1)
+        whole += twice > one or (twice == one and whole % 2 == 1)
     elif rounding == "up":
         whole += rest > 0
     return Decimal(-whole if value < 0 else whole).scaleb(-places)
 
 
+def decimal_places(value: Fraction) -> int | None:
+    """How many digits the value has behind the point; None when they never end."""
+    rest = value.denominator
+    # A power of two in lowest terms is its own lowest bit.
+    twos = (rest & -rest).bit_length() - 1
+    rest >>= twos
+    fives = 0
+    while rest % 5 == 0:
+        rest //= 5
+        fives += 1
+    return max(twos, fives) if rest == 1 else None
+
+
 def terminates(value: Fraction) -> bool:
     """Whether the value has a finite decimal expansion."""
-    rest = value.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return rest == 1
+    return decimal_places(value) is not None
 
 
 def decimal_text(value: Fraction) -> str:
     """The value in digits: all of them where they end, 28 significant ones where they do not (61/60)."""
-    if terminates(value):
-        places = 0
-        while (value * 10**places).denominator != 1:
-            places += 1
-        return f"{rounded(value, places):f}"
-    return f"{Decimal(value.numerator) / Decimal(value.denominator):f}"
+    places = decimal_places(value)
+    if places is None:
+        return f"{Decimal(value.numerator) / Decimal(value.denominator):f}"
+    digits = str(abs(value.numerator) * 10**places // value.denominator).zfill(places + 1)
+    whole = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return "-" + whole if value < 0 else whole
 
 
 def exact_text(value: Fraction) -> str:
