@@ -1,7 +1,9 @@
-"""`evmesh cdrs`: what partners charge us, whether it is right, and what becomes of it where it is not."""
+"""`evmesh cdrs`: what partners charge us, whether it is right, and what we charged wrongly ourselves."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -9,21 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evmesh.cli import output
+from evmesh.cli import documents, output
+from evmesh.cli.families import family
 from evmesh.cli.node import with_node
 from evmesh.cli.output import Failure
 
 if TYPE_CHECKING:
-    from evmesh.billing.dispute import Dispute, Event
     from evmesh.ports import Partner
     from evmesh.roaming.node import Node
+    from evmesh.store.objects import Held
     from evmesh.store.transaction import Tx
     from evmesh.store.verdicts import Verdict
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Of = Annotated[str | None, typer.Option("--partner", metavar="NAME", help="Of this partner only.", show_default=False)]
-Note = Annotated[str, typer.Option(help="A few words for the history.", show_default=False)]
-Number = Annotated[int, typer.Argument(metavar="DISPUTE", min=1, help="Its number.")]
+Cdr = Annotated[str, typer.Argument(metavar="CDR", help="Its id, or CC*PID*ID.")]
 Since = Annotated[str | None, typer.Option("--from", metavar="DATE", help="Charges from then.", show_default=False)]
 Until = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Charges before then.", show_default=False)]
 
@@ -36,36 +38,21 @@ class Which(StrEnum):
     cannot_be_priced = "cannot_be_priced"
 
 
+FAMILY = "cdrs", "What partners charge us and what we charge them: is it right, and what becomes of it where it is not."
+
+
 def add_to(app: typer.Typer) -> None:
-    family = typer.Typer(
-        help="What partners charge us: is it right, and what becomes of it where it is not.",
-        rich_markup_mode=None,
-        no_args_is_help=True,
-    )
-    below = typer.Typer(
-        help="Disputes about CDRs: open → sent → accepted → credited → rebilled.",
-        rich_markup_mode=None,
-        no_args_is_help=True,
-    )
-    dispute = "cdrs dispute"
-    for group, words, name, function, text, examples in (
-        (family, "cdrs", "list", list_cdrs, "List the CDRs of partners with their verdicts.",
-         ["list", "list --verdict differs --json"]),
-        (below, dispute, "open", open_, "Open a dispute about a CDR; what the check found is the evidence.",
-         ["open SE*VLT*CDR-17 --note 'night tariff'"]),
-        (below, dispute, "send", partial_of("send"), "The partner has been told.", ["send 1"]),
-        (below, dispute, "accept", partial_of("accept"), "The partner agrees and will credit the CDR.", ["accept 1"]),
-        (below, dispute, "reject", partial_of("reject"), "The partner does not agree.", ["reject 1"]),
-        (below, dispute, "escalate", partial_of("escalate"), "Somebody above must settle it.", ["escalate 1"]),
-        (below, dispute, "write-off", partial_of("write_off"), "We give in and pay.", ["write-off 1"]),
-        (below, dispute, "list", list_disputes, "List disputes, the nearest deadline first.",
-         ["list", "list --partner volt --json"]),
-        (below, dispute, "show", show, "Print a dispute with its history and evidence.", ["show 1"]),
+    below = family(app, *FAMILY)
+    for name, function, text, examples in (
+        ("list", list_cdrs, "List the CDRs of partners with their verdicts.",
+         ["-C driver cdrs list", "-C driver cdrs list --verdict differs --json"]),
+        ("credit", credit, "Take back a CDR of ours: its credit goes to the partner.",
+         ["-C volt cdrs credit CDR-17 --reason 'night tariff'"]),
+        ("rebill", rebill, "Bill a CDR of ours anew that was credited; the new one goes to the partner.",
+         ["-C volt cdrs rebill CDR-17", "-C volt cdrs rebill CDR-17 --tariff night.json"]),
     ):  # fmt: skip
-        epilog = "\b\nExamples:\n" + "\n".join(f"  evmesh -C driver {words} {line}" for line in examples)
-        group.command(name, help=text, epilog=epilog)(function)
-    family.add_typer(below, name="dispute")
-    app.add_typer(family, name="cdrs")
+        epilog = "\b\nExamples:\n" + "\n".join(f"  evmesh {line}" for line in examples)
+        below.command(name, help=text, epilog=epilog)(function)
 
 
 def list_cdrs(
@@ -120,116 +107,77 @@ def _listed(verdict: Verdict, key: str, known: dict[int, Partner]) -> dict[str, 
     }
 
 
-def open_(
+def credit(
     context: typer.Context,
-    cdr: Annotated[str, typer.Argument(metavar="CDR", help="Its id, or CC*PID*ID.")],
-    reason: Annotated[str | None, typer.Option(help="A word of ours.", show_default="what the check found")] = None,
-    note: Note = "",
+    cdr: Cdr,
+    reason: Annotated[str | None, typer.Option(help="The remark of the credit.", show_default=False)] = None,
     json: Json = False,
 ) -> None:
-    async def work(node: Node) -> Dispute:
-        from evmesh.roaming.cdrs import disputes
-        from evmesh.store import objects
+    def run(tx: Tx, node: Node) -> Held:
+        from evmesh.roaming.cdrs import correct
 
-        *party, id = cdr.split("*", 2)
-        owner, id = ("*".join(party).upper(), id) if len(party) == 2 else ("", cdr)
+        return correct.credit(tx, node, cdr_named(tx, cdr, theirs=False), reason=reason)
 
-        def run(tx: Tx) -> Dispute:
-            found = objects.find(tx, "cdrs", id)
-            wanted = [held for held in found if held.partner_id and owner in ("", held.owner)]
-            if len(wanted) != 1:
-                raise Failure(f"{'several partners have a CDR' if wanted else 'no partner gave us a CDR'} {cdr}")
-            return disputes.open_dispute(tx, node, wanted[0], reason=reason, note=note)
+    _issued(context, run, json)
+
+
+def rebill(
+    context: typer.Context,
+    cdr: Cdr,
+    tariff: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The tariff that counts.", show_default="published at the start")
+    ] = None,
+    json: Json = False,
+) -> None:
+    given = None if tariff is None else documents.read_one(tariff, "Tariff").document
+
+    def run(tx: Tx, node: Node) -> Held:
+        from evmesh.roaming.cdrs import correct
+
+        return correct.rebill(tx, node, cdr_named(tx, cdr, theirs=False), tariff=given)
+
+    _issued(context, run, json)
+
+
+def _issued(context: typer.Context, issue: Callable[[Tx, Node], Held], json: bool) -> None:
+    """Issues a CDR and tells it, and which partners cannot be told."""
+
+    async def work(node: Node) -> tuple[Held, list[str]]:
+        from evmesh.store import faults
+
+        def run(tx: Tx) -> tuple[Held, list[str]]:
+            held = issue(tx, node)
+            subject = f"cdrs {held.owner}*{held.id}"
+            return held, [fault.detail for fault in faults.open_faults(tx) if fault.subject == subject]
 
         return await node.store.write(run)
 
-    _tell(with_node(context, work), json)
+    from evmesh.ocpi.wire import decode
 
-
-def partial_of(event: Event) -> Any:
-    """The command that says that this happened."""
-
-    def happened(context: typer.Context, number: Number, note: Note = "", json: Json = False) -> None:
-        async def work(node: Node) -> Dispute:
-            from evmesh.roaming.cdrs import disputes
-
-            return await node.store.write(lambda tx: disputes.step(tx, node, number, event, note=note))
-
-        _tell(with_node(context, work), json)
-
-    return happened
-
-
-def list_disputes(
-    context: typer.Context,
-    partner: Of = None,
-    every: Annotated[bool, typer.Option("--all", help="Those that have ended, too.")] = False,
-    json: Json = False,
-) -> None:
-    async def work(node: Node) -> tuple[list[Dispute], dict[int, Partner], datetime]:
-        from evmesh.store import disputes
-
-        known = await node.store.read(known_partners)
-        mine = partner_of(known, partner)
-        found = await node.store.read(lambda tx: disputes.listing(tx, partner_id=mine, ended=every))
-        return found, known, node.clock()
-
-    found, known, now = with_node(context, work)
+    held, wrong = with_node(context, work)
+    document = decode(held.document)
     if json:
-        output.as_json([_document(each) | {"partner": known[each.partner_id].name, "overdue": each.overdue(now)}
-                        for each in found])  # fmt: skip
-        return
-    from evmesh.billing.dispute import AWAITED
-
-    rows = [
-        (
-            each.id, known[each.partner_id].name, each.cdr, each.state.replace("_", " "), each.reason, each.amount,
-            each.currency, each.age(now).days, f"{each.deadline:%Y-%m-%d}" + (" (over)" if each.overdue(now) else ""),
-            AWAITED.get(each.state, ""),
-        )
-        for each in found
-    ]  # fmt: skip
-    output.table(
-        ["dispute", "partner", "CDR", "state", "reason", "amount", "currency", "days", "deadline", "waits for"], rows
-    )
-    print(f"{len(rows)} disputes")
+        output.as_json(document)
+    else:
+        print(f"{held.owner}*{held.id}: {document['total_cost']['before_taxes']} {document['currency']} before taxes")
+    for sentence in wrong:
+        print(sentence, file=sys.stderr)
 
 
-def show(context: typer.Context, number: Number) -> None:
-    async def work(node: Node) -> Dispute:
-        from evmesh.store import disputes
+def cdr_named(tx: Tx, name: str, *, theirs: bool | None = None) -> Held:
+    """The one CDR of that name: a partner's, ours, or anybody's. Failure when there is none, or several."""
+    from evmesh.cli.listing import split
+    from evmesh.store import objects
 
-        found = await node.store.read(lambda tx: disputes.get(tx, number))
-        if found is None:
-            raise Failure(f"there is no dispute {number}")
-        return found
-
-    output.as_json(_document(with_node(context, work)))
-
-
-def _tell(dispute: Dispute, json: bool) -> None:
-    from evmesh.billing.dispute import AWAITED
-
-    if json:
-        output.as_json(_document(dispute))
-        return
-    waits = AWAITED.get(dispute.state)
-    rest = f", waits for {waits} until {dispute.deadline:%Y-%m-%d}" if waits else ""
-    print(f"dispute {dispute.id} about {dispute.cdr}: {dispute.state.replace('_', ' ')}{rest}")
-
-
-def _document(dispute: Dispute) -> dict[str, Any]:
-    import msgspec
-
-    from evmesh.ocpi.types import timestamp
-
-    shown: dict[str, Any] = msgspec.structs.asdict(dispute)
-    return shown | {
-        "amount": dispute.amount,
-        "opened_at": timestamp(dispute.opened_at),
-        "deadline": timestamp(dispute.deadline),
-        "history": [msgspec.to_builtins(step) for step in dispute.history],
-    }
+    owner, id = split(name)
+    found = [held for held in objects.find(tx, "cdrs", id) if owner in (None, held.owner)]
+    wanted = [held for held in found if theirs is None or theirs == bool(held.partner_id)]
+    if len(wanted) == 1:
+        return wanted[0]
+    if wanted:
+        raise Failure(f"several CDRs are called {name}: {', '.join(f'{held.owner}*{held.id}' for held in wanted)}")
+    whose = {True: "of a partner", False: "of ours", None: ""}[theirs]
+    raise Failure(f"there is no CDR {whose} called {name}".replace("  ", " "))
 
 
 def known_partners(tx: Tx) -> dict[int, Partner]:

@@ -148,7 +148,7 @@ def show(
     async def work(node: Node) -> None:
         from evmesh.store import objects
 
-        owner, rest = _split(id)
+        owner, rest = split(id)
         found = await node.store.read(lambda tx: objects.find(tx, kind, rest, absent=True))
         if owner is not None:
             found = [held for held in found if held.owner == owner]
@@ -163,7 +163,8 @@ def show(
     with_node(context, work)
 
 
-def _split(id: str) -> tuple[str | None, str]:
+def split(id: str) -> tuple[str | None, str]:
+    """The owner, where `CC*PID*ID` names it, and the id."""
     parts = id.split("*", 2)
     if len(parts) == 3 and len(parts[0]) == 2 and len(parts[1]) == 3:
         return f"{parts[0]}*{parts[1]}".upper(), parts[2]
