@@ -17,6 +17,10 @@ def charge(subject: str, net: Fraction | int = 4, currency: str = "SEK") -> rule
     return rules.cdr("payable", subject, currency, Fraction(net))
 
 
+async def not_gathered(store: Store) -> list[ledger.Posted]:
+    return await store.read(lambda tx: list(ledger.not_gathered(tx, 1, kind="payable cdr")))
+
+
 async def test_the_same_thing_is_posted_once(store: Store) -> None:
     first = await store.write(lambda tx: ledger.post(tx, 1, charge("C1")))
     again = await store.write(lambda tx: ledger.post(tx, 1, charge("C1", 5)))
@@ -46,7 +50,7 @@ async def test_an_invoice_gathers_and_nothing_is_gathered_twice(store: Store) ->
     def run(tx: Tx) -> list[int]:
         for subject in ("C1", "C2", "C3"):
             ledger.post(tx, 1, charge(subject))
-        ids = [posted.id for posted in ledger.not_gathered(tx, 1, "SEK", "payable")][:2]
+        ids = [posted.id for posted in ledger.not_gathered(tx, 1)][:2]
         entry = rules.invoice("payable", "I1", "SEK", Fraction(8), net=Fraction(8), tax=Fraction(2))
         invoice_id = ledger.post(tx, 1, entry)
         assert invoice_id is not None
@@ -55,11 +59,11 @@ async def test_an_invoice_gathers_and_nothing_is_gathered_twice(store: Store) ->
 
     ids = await store.write(run)
 
-    left = await store.read(lambda tx: ledger.not_gathered(tx, 1, "SEK", "payable"))
+    left = await not_gathered(store)
     assert [posted.entry.subject for posted in left] == ["C3"]
-    with pytest.raises(ValueError, match="1 of 2 CDRs stand on an invoice already"):
+    with pytest.raises(ledger.BilledAlready, match="1 of 2 CDRs stand on an invoice already"):
         await store.write(lambda tx: ledger.gather(tx, [ids[0], left[0].id], 99))
-    left = await store.read(lambda tx: ledger.not_gathered(tx, 1, "SEK", "payable"))
+    left = await not_gathered(store)
     assert [posted.entry.subject for posted in left] == ["C3"]
 
 

@@ -30,6 +30,7 @@ from evmesh.ocpi.types import timestamp
 from evmesh.ocpi.wire import Context, Unsayable
 from evmesh.ports import Document, NotYet, Partner, Party, Push
 from evmesh.roaming import difference, kinds, visibility
+from evmesh.roaming.cdrs import posting
 from evmesh.roaming.locations.last_updated import later, risen
 from evmesh.roaming.node import Node
 from evmesh.store import deliveries, objects, tariff_history
@@ -60,7 +61,7 @@ class NotOurs(ValueError):
 def publish(tx: Tx, node: Node, kind: str, document: Document, *, partners: Sequence[Partner]) -> Held:
     """Store our own object (canonical) and note for each of `partners` that should have it that it lacks it.
 
-    An older `last_updated` than the stored one changes nothing. Raises NotOurs.
+    An older `last_updated` than the stored one changes nothing. A CDR is posted in the ledger. Raises NotOurs.
     """
     return put_own(tx, node, kind, document, partners=partners)[1]
 
@@ -94,6 +95,8 @@ def put_own(
     if outcome in (Outcome.CREATED, Outcome.REPLACED):
         if kind == "tariffs":
             tariff_history.add(tx, held)
+        elif kind == "cdrs":
+            posting.charged(tx, node, held, document, partners)
         for partner in visibility.receivers(node, partners, kind, document, to=to):
             deliveries.lack(tx, partner.id, held.seq, kind)
     return outcome, held

@@ -430,14 +430,55 @@ ledger_entries = Table(
     Column("reference", Text),
     # The entry of the invoice that a CDR is billed by.
     Column("gathered_by", Number),
+    # Of two entries that take each other back, each names the other.
+    Column("reversed_by", Number),
+    # ISO text.
+    Column("day", Text),
     Column("at", Moment, nullable=False),
     Column("postings", Json, nullable=False),
-    # The same thing is posted once.
-    UniqueConstraint("partner_id", "kind", "subject"),
     Index(None, "partner_id", "currency", "id"),
     # What an invoice gathered.
     Index(None, "gathered_by"),
     sqlite_autoincrement=True,
+)
+# The same thing is posted once, and once more when it was taken back.
+Index(
+    "ledger_entries_once",
+    ledger_entries.c.partner_id,
+    ledger_entries.c.kind,
+    ledger_entries.c.subject,
+    unique=True,
+    sqlite_where=text("reversed_by IS NULL"),
+    postgresql_where=text("reversed_by IS NULL"),
+)
+# What was paid of an invoice.
+Index(
+    "ledger_entries_reference",
+    ledger_entries.c.reference,
+    sqlite_where=text("reference IS NOT NULL"),
+    postgresql_where=text("reference IS NOT NULL"),
+)
+
+# The CDRs that partners' records list, by the record's number. `cdr_seq` is NULL while we wait for the CDR.
+recorded_cdrs = Table(
+    "recorded_cdrs",
+    metadata,
+    Column("seq", Number, nullable=False, autoincrement=False),
+    Column("folded_id", Text, nullable=False),
+    Column("partner_id", Number, nullable=False),
+    Column("folded_invoice", Text, nullable=False),
+    Column("cdr_seq", Number),
+    PrimaryKeyConstraint("seq", "folded_id"),
+    # Who waits for this CDR, and who else lists it.
+    Index(None, "folded_id"),
+    # The records of an invoice.
+    Index(None, "partner_id", "folded_invoice", "seq"),
+)
+Index(
+    "recorded_cdrs_awaited",
+    recorded_cdrs.c.seq,
+    sqlite_where=text("cdr_seq IS NULL"),
+    postgresql_where=text("cdr_seq IS NULL"),
 )
 
 disputes = Table(

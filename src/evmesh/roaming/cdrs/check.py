@@ -18,18 +18,17 @@ from fractions import Fraction
 from typing import Any
 
 from evmesh.base.findings import Finding
-from evmesh.billing import checks, ledger
+from evmesh.billing import checks
 from evmesh.billing.checks import Circumstances
 from evmesh.ocpi import wire
 from evmesh.ocpi.dialect import Dialect, dialect
 from evmesh.ocpi.types import parse_timestamp, timestamp
 from evmesh.ports import Document, Partner
 from evmesh.roaming import kinds, receive
-from evmesh.roaming.cdrs import disputes
+from evmesh.roaming.cdrs import disputes, posting
 from evmesh.roaming.cdrs.judge import Case, Judgement, judge
 from evmesh.roaming.node import Node
 from evmesh.store import faults, objects, tariff_history, verdicts
-from evmesh.store import ledger as book
 from evmesh.store.objects import Held
 from evmesh.store.schema import OURS
 from evmesh.store.transaction import Tx, now
@@ -53,11 +52,7 @@ def received(
     original = _original(tx, partner, spoken, cdr)
     verdict = _judged(tx, node, partner, spoken, held, cdr, original, findings, received_at=now(tx))
     _faults(tx, partner, held, cdr, verdict, original)
-    net = checks.net_total(cdr)
-    if net is not None:
-        takes_back = cdr.get("credit_reference_id") if cdr.get("credit") else None
-        subject = f"{held.owner}*{held.id}"
-        book.post(tx, partner.id, ledger.cdr("payable", subject, verdict.currency, net, takes_back=takes_back))
+    posting.claimed(tx, partner, held, cdr)
     disputes.heard(tx, node, partner, held, verdict, original)
     return verdict
 
