@@ -261,14 +261,36 @@ async def test_a_tariff_that_is_gone_is_deleted(node: Node) -> None:
     assert await lacking(node) == []
 
 
-async def test_who_was_told_nothing_is_told_of_no_end(node: Node) -> None:
-    partner = await befriend(node)
-    held = await published(node, "tariffs", tariff())
+@pytest.mark.parametrize("release", RELEASES)
+async def test_who_may_have_pulled_what_is_gone_is_told_too(node: Node, release: str) -> None:
+    emsp = await befriend(node, "emsp", release)
+    cpo = await befriend(node, "cpo", release, roles=(("CPO", EMS),))
 
-    await node.store.write(lambda tx: publish.retract(tx, node, held))
+    async def gone(kind: str, document: Document, partner: Partner) -> Push | None:
+        held = await node.store.write(lambda tx: publish.publish(tx, node, kind, document, partners=[]))
+        await node.store.write(lambda tx: publish.retract(tx, node, held))
+        return await deliver(node, partner)
 
-    assert await deliver(node, partner) is None
+    evses = body(await gone("locations", location(), emsp))["evses"]
+    deleted = await gone("tariffs", tariff(), emsp)
+    card = body(await gone("tokens", token(OURS), cpo))
+
+    assert [each["status"] for each in evses] == ["REMOVED", "REMOVED"]
+    assert deleted is not None
+    assert deleted.operation == "tariffs.receiver.delete"
+    assert card["valid"] is False
     assert await lacking(node) == []
+
+
+async def test_what_a_partner_could_never_see_is_not_taken_back_from_it(node: Node) -> None:
+    old = await befriend(node, "old", "2.1.1")
+    await befriend(node, "cpo", roles=(("CPO", EMS),))
+    private = await published(node, "locations", location(publish=False))
+
+    await node.store.write(lambda tx: publish.retract(tx, node, private))
+
+    assert {partner for partner, _, _ in await lacking(node)} == {old.id}
+    assert await deliver(node, old) is None
 
 
 async def test_a_location_that_is_gone_has_its_evses_removed(node: Node, clock: Clock) -> None:

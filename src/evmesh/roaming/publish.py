@@ -10,7 +10,9 @@ moment, at what the partner was last told, and says what closes the gap:
     can be said               nothing                 the whole object
     can be said later         anything                nothing until then (`NotYet`)
     cannot be said, or gone   something               a retraction
-    cannot be said, or gone   nothing, or retracted   nothing (`Unsayable` names the reason)
+    gone                      nothing                 a retraction: the partner may have pulled it
+    cannot be said            nothing                 nothing (`Unsayable` names the reason)
+    cannot be said, or gone   a retraction            nothing
 
 A record of an invoice is posted when it is new to the partner, and put when it has changed.
 
@@ -33,7 +35,7 @@ from evmesh.roaming import difference, kinds, visibility
 from evmesh.roaming.cdrs import posting
 from evmesh.roaming.locations.last_updated import later, risen
 from evmesh.roaming.node import Node
-from evmesh.store import deliveries, objects, tariff_history
+from evmesh.store import deliveries, objects, partners, tariff_history
 from evmesh.store.deliveries import Delivery
 from evmesh.store.objects import Held, Outcome
 from evmesh.store.schema import OURS
@@ -103,9 +105,14 @@ def put_own(
 
 
 def retract(tx: Tx, node: Node, held: Held) -> None:
-    """Take an object of ours out of every list, and tell those partners that know of it."""
+    """Take an object of ours out of every list, and tell all partners that were told of it or may have pulled it."""
     if objects.remove(tx, held.seq):
-        for partner_id in deliveries.concerned(tx, held.seq):
+        saw = {
+            each.id
+            for each in partners.all_partners(tx)
+            if visibility.reaches(each, held.kind) and visibility.sees(each, held)
+        }
+        for partner_id in sorted(saw.union(deliveries.concerned(tx, held.seq))):
             deliveries.lack(tx, partner_id, held.seq, held.kind, "delete")
 
 
@@ -188,16 +195,16 @@ def _prepare(tx: Tx, node: Node, partner: Partner, delivery: Delivery, patch_all
 
 def _push(tx: Tx, node: Node, partner: Partner, held: Held, gone: bool, patch_allowed: bool) -> Push | None:
     told = _told(tx, partner, held)
-    if gone:
-        return _retraction(partner, held, told)
     document = wire.decode(held.document)
     try:
         written = wire.write(kinds.NAMES[held.kind], document, partner.dialect, our_context(tx, node, document))
     except Unsayable:
         retraction = _retraction(partner, held, told)
-        if retraction is None:
+        if retraction is None and not gone:
             raise
         return retraction
+    if gone:
+        return _retraction(partner, held, told or Told(partner.dialect.name, written.text))
     if written.sayable_from is not None and written.sayable_from > now(tx):
         raise NotYet(written.sayable_from)
     if told is not None and told.same(written.text, partner):
