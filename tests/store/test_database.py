@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ async def ids(store: Store) -> list[str]:
 async def test_what_is_written_is_read(store: Store) -> None:
     for id in ("A", "B"):
         _, written = await store.write(put(id))
-        assert await store.read(lambda tx: objects.by_seq(tx, written.seq)) == written
-        assert await store.glance(lambda tx: objects.by_seq(tx, written.seq)) == written
+        look = partial(objects.by_seq, seq=written.seq)
+        assert await store.read(look) == written
+        assert await store.glance(look) == written
 
 
 async def test_a_glance_at_what_is_locked_waits_elsewhere(store: Store) -> None:
