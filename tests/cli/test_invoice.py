@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -17,13 +17,14 @@ from evmesh import config
 from evmesh.billing import rules
 from evmesh.ocpi import wire
 from evmesh.ocpi.types import parse_timestamp
-from evmesh.store import objects, partners
+from evmesh.store import ledger, objects, partners
 from evmesh.store.database import Store
 from evmesh.store.transaction import Tx
 from tests.billing.charges import cdr, credit
 from tests.cli.conftest import Evmesh
 
 Document = dict[str, Any]
+T = TypeVar("T")
 
 needs_einvoice = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("facturx", "saxonche", "typst")),
@@ -223,7 +224,7 @@ def test_what_breaks_the_official_rules_is_not_issued(evmesh: Evmesh, billed: Pa
     path = billed / config.FILE
     path.write_text(path.read_text().replace('vat_id = "DE123456789"\n', ""))
     hold(billed, [cdr(1)])
-    assert "BR-AE-02" in evmesh("-C", billed, "invoice", "run", *MAY).sentence
+    assert "(AE) needs one (BR-AE-02)" in evmesh("-C", billed, "invoice", "run", *MAY).sentence
     assert evmesh("-C", billed, "invoice", "list", "--json").json == []
 
 
@@ -316,21 +317,50 @@ def test_amounts_are_exact_text(evmesh: Evmesh, billed: Path) -> None:
     assert Decimal(shown["exact_net"]) == Decimal("0.3") == sum(Decimal(row["exact_net"]) for row in shown["rows"])
 
 
-def test_who_gets_an_invoice_is_told_what_stands_on_it(evmesh: Evmesh, billed: Path) -> None:
-    """Its record is ours to show once it is sent, and taken back when it is cancelled."""
-    hold(billed, [cdr(1), cdr(2)])
-    evmesh("-C", billed, "invoice", "run", *MAY)
-
-    async def records() -> list[Document]:
+def stored(billed: Path, ask: Callable[[Tx], T]) -> T:
+    async def work() -> T:
         settings = config.load(billed)
         store = await Store.open(settings.database, settings.secret_key)
-        held = await store.read(lambda tx: objects.listing(tx, "invoicereconciliation"))
+        found = await store.read(ask)
         await store.close()
+        return found
+
+    return asyncio.run(work())
+
+
+def test_who_gets_an_invoice_is_told_what_stands_on_it(evmesh: Evmesh, billed: Path) -> None:
+    """Its record is ours to show as soon as it is issued, and taken back when it is cancelled."""
+    hold(billed, [cdr(1), cdr(2)])
+
+    def records() -> list[Document]:
+        held = stored(billed, lambda tx: objects.listing(tx, "invoicereconciliation"))
         return [wire.decode(each.document) for each in held]
 
-    assert asyncio.run(records()) == []
-    assert evmesh("-C", billed, "invoice", "mark", "INV-2026-00001", "sent").status == 0
-    (record,) = asyncio.run(records())
+    evmesh("-C", billed, "invoice", "run", "--dry-run", *MAY)
+    assert records() == []
+    evmesh("-C", billed, "invoice", "run", *MAY)
+    (record,) = records()
     assert (record["invoice_id"], record["cdrs"]) == ("INV-2026-00001", ["CDR-0001", "CDR-0002"])
+    assert evmesh("-C", billed, "invoice", "mark", "INV-2026-00001", "sent").status == 0
+    assert records() == [record]
     assert evmesh("-C", billed, "invoice", "mark", "INV-2026-00001", "cancelled").status == 0
-    assert asyncio.run(records()) == []
+    assert records() == []
+
+
+def test_an_invoice_is_posted_until_it_is_cancelled_or_paid(evmesh: Evmesh, billed: Path) -> None:
+    hold(billed, [cdr(n, "1.005") for n in range(1, 6)])
+
+    def owed() -> dict[str, Decimal]:
+        return stored(billed, lambda tx: ledger.balances(tx, 1)).get("EUR", {})
+
+    def not_billed() -> int:
+        return stored(billed, lambda tx: len(list(ledger.not_gathered(tx, 1, kind="receivable cdr"))))
+
+    evmesh("-C", billed, "invoice", "run", *MAY)
+    exact = {"revenue": Decimal("-5.025"), "rounding": Decimal("-0.005")}
+    assert (owed(), not_billed()) == (exact | {"invoices_receivable": Decimal("5.03")}, 0)
+    evmesh("-C", billed, "invoice", "mark", "INV-2026-00001", "cancelled")
+    assert (owed(), not_billed()) == ({"cdrs_receivable": Decimal("5.025"), "revenue": Decimal("-5.025")}, 5)
+    evmesh("-C", billed, "invoice", "run", *MAY)
+    evmesh("-C", billed, "invoice", "mark", "INV-2026-00002", "paid")
+    assert (owed(), not_billed()) == (exact | {"bank": Decimal("5.03")}, 0)

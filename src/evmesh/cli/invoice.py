@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evmesh.cli import output
-from evmesh.cli.node import with_node, with_store
+from evmesh.cli.node import settings_of, with_node, with_store
 from evmesh.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from evmesh.roaming.node import Node
     from evmesh.store.database import Store
     from evmesh.store.invoices import Issued
-    from evmesh.store.transaction import Tx
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
@@ -93,12 +92,13 @@ def run(
         raise typer.BadParameter("a driver bills us nothing", param_hint="--self-billing")
     stretch, day = _month(month), _day(issued)
 
-    async def work(settings: Settings, store: Store) -> Result:
-        from evmesh.base.clock import utc_now
+    settings = settings_of(context)
+
+    async def work(node: Node) -> Result:
         from evmesh.roaming.cdrs import invoicing
 
-        billing = settings.billing
-        on = day or invoicing.today(billing, utc_now())
+        store, billing = node.store, settings.billing
+        on = day or invoicing.today(billing, node.clock())
         if partner is not None:
             order = await invoicing.order_for_partner(
                 store, billing, partner, stretch, on, self_billing=self_billing, per_session=per_session
@@ -106,9 +106,9 @@ def run(
         else:
             order = invoicing.order_for_driver(billing, str(driver), stretch, on, per_session=per_session)
         with progress("reading CDRs", None) as advance:
-            return await invoicing.run(store, billing, order, dry=dry_run, found=advance)
+            return await invoicing.run(node, billing, order, dry=dry_run, found=advance)
 
-    result = with_store(context, work)
+    result = with_node(context, work)
     if json:
         output.as_json(_result(result))
     else:
@@ -190,16 +190,9 @@ def mark(
     json: Json = False,
 ) -> None:
     async def work(node: Node) -> Issued:
-        from evmesh.roaming.invoicereconciliation.sender import follow_invoice
-        from evmesh.store import invoices
+        from evmesh.roaming.cdrs import invoicing
 
-        def move(tx: Tx) -> Issued:
-            seqs = invoices.cdrs_on(tx, invoices.by_number(tx, number).id)
-            moved = invoices.move(tx, number, state.value)
-            follow_invoice(tx, node, moved, seqs)
-            return moved
-
-        return await node.store.write(move)
+        return await node.store.write(partial(invoicing.mark, node=node, number=number, state=state.value))
 
     issued = with_node(context, work)
     if json:

@@ -24,11 +24,14 @@ from evmesh.billing.settings import Billing, Customer
 from evmesh.ocpi.wire import decode
 from evmesh.pricing.currencies import minor_unit
 from evmesh.pricing.zones import UnknownZone, time_zone
+from evmesh.roaming.cdrs import posting
+from evmesh.roaming.invoicereconciliation.sender import publish_record, retract_record
 from evmesh.store import invoices, objects, partners
-from evmesh.store.invoices import Issued, NewInvoice, NumberTaken, Side
+from evmesh.store.invoices import Issued, NewInvoice, NumberTaken, Side, State
 
 if TYPE_CHECKING:
     from evmesh.ports import Partner
+    from evmesh.roaming.node import Node
     from evmesh.store.database import Store
     from evmesh.store.objects import Held
     from evmesh.store.transaction import Tx
@@ -142,7 +145,7 @@ def _zone(billing: Billing) -> Any:
 
 
 async def run(
-    store: Store,
+    node: Node,
     billing: Billing,
     order: Order,
     *,
@@ -152,7 +155,7 @@ async def run(
     """Invoice what is not invoiced yet; `found` hears how many CDRs were looked at. Invoices before credit notes."""
     if billing.company is None:
         raise CannotInvoice("the settings do not say who we are to a tax office: add [billing.company]")
-    result = Result(checked=rules.can_check())
+    store, result = node.store, Result(checked=rules.can_check())
     chosen = await _chosen(store, billing, order, result, found)
     groups = []
     for group in _groups(chosen, order.per_session):
@@ -173,7 +176,7 @@ async def run(
                 preceding = await store.read(partial(_preceding, charges=charges, side=order.side))
                 result.drafts.append(_draft(billing, order, terms, group, UNNUMBERED, preceding, result.checked))
             else:
-                result.issued.append(await _issue(store, billing, order, terms, group, result.checked))
+                result.issued.append(await _issue(node, billing, order, terms, group, result.checked))
         except CannotInvoice as error:
             if not order.per_session:
                 raise
@@ -182,21 +185,39 @@ async def run(
 
 
 async def _issue(
-    store: Store, billing: Billing, order: Order, terms: Terms, group: Sequence[_Chosen], check: bool
+    node: Node, billing: Billing, order: Order, terms: Terms, group: Sequence[_Chosen], check: bool
 ) -> Issued:
     """Draft with the next number, and draft anew when somebody else took it meanwhile."""
     series = numbers.series(_pattern(billing, order, group), order.issued_on, order.other_party)
     charges, seqs = [each.charge for each in group], [each.seq for each in group]
     for _ in range(_TRIES):
-        count = await store.read(lambda tx: invoices.next_count(tx, series))
-        preceding = await store.read(lambda tx: _preceding(tx, charges, order.side))
+        count = await node.store.read(lambda tx: invoices.next_count(tx, series))
+        preceding = await node.store.read(lambda tx: _preceding(tx, charges, order.side))
         made = _draft(billing, order, terms, group, numbers.number(series, count), preceding, check)
         new = _new(made, order, series, count)
         try:
-            return await store.write(lambda tx, new=new: invoices.issue(tx, new, seqs, order.side))  # type: ignore[misc]
+            return await node.store.write(partial(_keep, node=node, order=order, made=made, new=new, seqs=seqs))
         except NumberTaken:
             continue
     raise BillingError(f"others keep taking the numbers of {series}: try again")
+
+
+def _keep(tx: Tx, node: Node, order: Order, made: Invoice, new: NewInvoice, seqs: Sequence[int]) -> Issued:
+    """Store an invoice; one between us and a partner is posted, and its record published."""
+    issued = invoices.issue(tx, new, seqs, order.side)
+    if order.partner is not None:
+        posting.invoiced(tx, order.partner.id, made)
+        publish_record(tx, node, made.number, seqs, order.partner)
+    return issued
+
+
+def mark(tx: Tx, node: Node, number: str, state: State) -> Issued:
+    """Say that an invoice was sent, paid or cancelled; the ledger hears of it, and of a cancelled one the partner."""
+    moved = invoices.move(tx, number, state)
+    posting.moved(tx, moved)
+    if state == "cancelled":
+        retract_record(tx, node, number)
+    return moved
 
 
 def _draft(

@@ -14,8 +14,7 @@ from evmesh.ocpi.types import timestamp
 from evmesh.ports import Answer, Call, Document, Handler, Partner, Party
 from evmesh.roaming import kinds, lists, publish
 from evmesh.roaming.node import Node
-from evmesh.store import objects, partners
-from evmesh.store.invoices import Issued
+from evmesh.store import objects
 from evmesh.store.objects import Held
 from evmesh.store.schema import OURS
 from evmesh.store.transaction import Tx
@@ -53,20 +52,6 @@ def publish_record(tx: Tx, node: Node, invoice_id: str, seqs: Sequence[int], par
     return [_publish(tx, node, invoice_id, ids, partner, *parties) for parties, ids in found.items()]
 
 
-def follow_invoice(tx: Tx, node: Node, invoice: Issued, seqs: Sequence[int]) -> None:
-    """Tell the partner what stands on an invoice that was sent to it, and take back what was cancelled.
-
-    An invoice of a driver has no record. NothingInvoiced when its CDRs are not the partner's.
-    """
-    partner = partners.get(tx, invoice.partner_id)
-    if partner is None or invoice.direction == "driver":
-        return
-    if invoice.state == "sent":
-        publish_record(tx, node, invoice.number, seqs, partner)
-    elif invoice.state == "cancelled":
-        retract_record(tx, node, invoice.number)
-
-
 def retract_record(tx: Tx, node: Node, invoice_id: str) -> int:
     """Take back the records of an invoice that was an error; how many there were."""
     there = objects.find(tx, KIND, record_id(invoice_id), partner_id=OURS)
@@ -83,11 +68,16 @@ def record_id(invoice_id: str) -> str:
 
 
 def _between(node: Node, held: Held, partner: Partner, invoice_id: str) -> tuple[Party, Party]:
-    """Our party and the partner's of a CDR. NothingInvoiced when it is not between us and the partner."""
+    """Our party and the partner's of a CDR. NothingInvoiced when it is not between us and the partner.
+
+    A partner's CDR of no token of ours, for which we write an invoice all the same, is our eMSP's.
+    """
     country_code, _, party_id = (held.token_party or "").partition("*")
     owner, driver = (held.country_code, held.party_id), (country_code, party_id)
     ours, theirs = (owner, driver) if held.partner_id == OURS else (driver, owner)
     mine = node.ours(ours)
+    if mine is None and held.partner_id != OURS:
+        mine = next((party for party in node.parties if party.role == "EMSP"), node.parties[0])
     if mine is None or not partner.owns(theirs) or held.partner_id not in (OURS, partner.id):
         raise NothingInvoiced(f"invoice {invoice_id}: the CDR {held.owner}*{held.id} is not one of {partner.name}")
     return mine.party, theirs
