@@ -30,6 +30,7 @@ from evmesh.cli import (
     pay,
     pricing,
     reconcile,
+    retract,
     serve,
     spec,
     validate,
@@ -100,6 +101,7 @@ for family in (
     export,
     pay,
     reconcile,
+    retract,
     batch,
     demo,
 ):
