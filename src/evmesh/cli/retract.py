@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
             "\b\nExamples:\n"
             "  evmesh -C volt retract tariffs NIGHT-2025\n"
             "  evmesh -C driver retract tokens 012345678\n"
-            "Partners are told as OCPI can say it: a tariff is deleted, EVSEs of a Location are REMOVED, a token is no\n"
+            "A partner is told as OCPI can say it: a tariff is deleted, a Location loses its EVSEs, a token is no\n"
             "longer valid. What was charged goes on being billed. The same id can be imported again."
         ),
     )(retract)
