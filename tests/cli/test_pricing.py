@@ -292,6 +292,28 @@ def test_envelopes_lists_and_standard_input(ran: Any, write: Write, stdin: Any) 
     assert "holds 2 objects of type CDR, not one: --batch prices many" in err
     status, _, err = ran("price", write("none.json", {"status_code": 1000, "data": []}))
     assert (status, "holds no CDR: the list is empty" in err) == (1, True)
+    status, _, err = ran("price", write("no.json", {"status_code": 2003, "timestamp": "2026-01-12T12:00:00Z"}))
+    assert (status, "holds no CDR: an answer without data, with status 2003" in err) == (1, True)
+
+
+def test_tariffs_one_a_line(ran: Any, write: Write) -> None:
+    tariffs = lines(ENERGY | {"id": "T0", "end_date_time": "2026-01-01T00:00:00Z"}, ENERGY)
+    _, out, _ = ran("price", write("cdr.json", charge()), "--tariff", write("t.ndjson", tariffs), "--json")
+    assert json.loads(out)["verdict"] == "agrees"
+    file = write("t.ndjson", tariffs + b"{\n")
+    status, out, err = ran("price", write("cdr.json", charge()), "--tariff", file)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"evmesh: {file}, line 3, is not JSON")
+
+
+@pytest.mark.parametrize("said", ["yes", True])
+def test_a_tariff_is_not_read_by_another_release_to_leave_out_what_is_wrong(ran: Any, write: Write, said: Any) -> None:
+    """tax_included in other letters is still that: 5.00 is the amount after taxes."""
+    arguments = ["price", write("cdr.json", charge()), "--tariff", write("t.json", ENERGY | {"tax_included": said})]
+    _, out, _ = ran(*arguments, "--json")
+    answer = json.loads(out)
+    assert answer["total_cost"]["after_taxes"] == "5"
+    assert "/tariffs/0/tax_included" in {finding["pointer"] for finding in answer["findings"]}
 
 
 def test_several_tariffs_each_price_the_periods_that_name_them(ran: Any, write: Write) -> None:

@@ -185,6 +185,14 @@ def test_what_can_be_read_is_priced_and_remarked(code: str, odd: Document, net: 
     assert code in {finding.code for finding in bill.findings}
 
 
+def test_bounds_that_exclude_each_other_are_told_with_the_price() -> None:
+    """What they price is free by the letter; nobody can have meant that."""
+    bill = price(periods(period("2026-01-12T09:00:00Z", ENERGY=10)), [tariff(element(ENERGY, min_kwh=10, max_kwh=5))])
+    assert bill.total.net == 0
+    found = {finding.code: finding.pointer for finding in bill.findings if finding.severity == "error"}
+    assert found == {"impossible_restriction": "/tariffs/0/elements/0/restrictions"}
+
+
 def test_figures_of_absurd_size_cost_no_time() -> None:
     for figure in ("1e999999999", "-1e13", "1e-999999999", f"0.{'1' * 50}"):
         with pytest.raises(NotANumber):

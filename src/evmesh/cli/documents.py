@@ -77,8 +77,11 @@ def read_one(file: str, name: str, release: str | None = None) -> Understood:
 
 
 def read_all(file: str, name: str, release: str | None = None) -> list[Understood]:
-    """All objects of a file: one, a JSON array of them, or either in an OCPI envelope."""
-    items = list(_items(decoded(file)))
+    """All objects of a file: one, a JSON array of them, either in an OCPI envelope, or one a line."""
+    value = decoded(file)
+    if isinstance(value, dict) and "status_code" in value and "data" not in value:
+        raise Failure(f"{called(file)} holds no {name}: an answer without data, with status {value['status_code']}")
+    items = list(_items(value))
     if not items:
         raise Failure(f"{called(file)} holds no {name}: the list is empty")
     for place, item in items:
@@ -88,8 +91,15 @@ def read_all(file: str, name: str, release: str | None = None) -> list[Understoo
 
 
 def decoded(file: str) -> Any:
-    """The JSON value of a file, numbers exact."""
-    return decoded_text(read_bytes(file), called(file))
+    """The JSON value of a file, numbers exact; of a file with one value a line, a list of them."""
+    text = read_bytes(file)
+    try:
+        return decoded_text(text, called(file))
+    except Failure:
+        numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        if len(numbered) < 2 or not _is_json(numbered[0][1]):
+            raise
+    return [decoded_text(line, f"{called(file)}, line {number},") for number, line in numbered]
 
 
 def decoded_text(text: bytes, what: str) -> Any:
@@ -101,6 +111,14 @@ def decoded_text(text: bytes, what: str) -> Any:
         return decode(text)
     except NotJson as error:
         raise Failure(f"{what} {_broken(error.message, text)}") from None
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        decoded_text(text, "")
+    except Failure:
+        return False
+    return True
 
 
 def called(file: str) -> str:
@@ -144,7 +162,7 @@ def understood(name: str, document: Document, release: str | None = None, *, lik
     tried: list[tuple[tuple[int, int], Understood]] = []
     for each in order:
         found = _read(name, document, each)
-        unknown = sum(finding.code == "unknown_field" for finding in found.findings)
+        unknown = sum(finding.code in ("unknown_field", "left_out") for finding in found.findings)
         if (each == release and found.usable) or (found.usable and not unknown and not _errors(found)):
             break
         tried.append(((unknown, _errors(found)), found))

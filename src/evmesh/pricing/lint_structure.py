@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 
 from evmesh.base.findings import pointer
 from evmesh.pricing.advice import Advice, Asked, Rule
@@ -37,7 +36,7 @@ def gaps_and_dead_prices(asked: Asked) -> Iterator[Advice]:
             if seen is None:
                 continue
             for component in seen.never:
-                if _impossible(asked.plan.elements[component.element].restrictions):
+                if asked.plan.elements[component.element].restrictions.impossible:
                     continue
                 text = f"this {dimension} price never counts: an earlier element always matches first"
                 fix = "put it before the element that hides it, or leave it out"
@@ -46,36 +45,6 @@ def gaps_and_dead_prices(asked: Asked) -> Iterator[Advice]:
                 text = f"{dimension} has no price in some situations, such as {seen.gap}: it is free there"
                 fix = f"end with an element without restrictions that prices {dimension}"
                 yield Advice("warning", "no_fallback", "/elements", text, fix)
-
-
-def impossible_restrictions(asked: Asked) -> Iterator[Advice]:
-    for element in asked.plan.elements:
-        what = _impossible(element.restrictions)
-        if what is not None:
-            text = f"the element never counts: {what}"
-            yield Advice("error", "impossible_restriction", _at(element, "restrictions"), text, "correct the bounds")
-
-
-def _impossible(each: Restrictions) -> str | None:
-    bounds = {
-        "kwh": (each.min_kwh, each.max_kwh),
-        "duration": (each.min_duration, each.max_duration),
-        "power": (each.min_power, each.max_power),
-        "current": (each.min_current, each.max_current),
-    }
-    for name, (least, most) in bounds.items():
-        if least is not None and most is not None and least >= most:
-            return f"min_{name} is not below max_{name}"
-        if most is not None and most <= 0 and name in ("kwh", "duration"):
-            return f"nothing is below max_{name} {most}"
-    if each.start_date is not None and each.end_date is not None:
-        if each.start_date >= each.end_date:
-            return "start_date is not before end_date"
-        length = (each.end_date - each.start_date).days
-        days = {(each.start_date + timedelta(days=n)).weekday() for n in range(min(length, 7))}
-        if each.days and not days & each.days:
-            return "no such weekday lies between start_date and end_date"
-    return None
 
 
 def windows(asked: Asked) -> Iterator[Advice]:
@@ -189,7 +158,6 @@ def grace_periods(asked: Asked) -> Iterator[Advice]:
 RULES: tuple[Rule, ...] = (
     duplicate_dimension,
     gaps_and_dead_prices,
-    impossible_restrictions,
     windows,
     empty_restrictions,
     dates,

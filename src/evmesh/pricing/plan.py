@@ -78,6 +78,27 @@ class Restrictions(msgspec.Struct, frozen=True):
         """What the element prices: "" the session, else the kind of reservation or booking."""
         return self.reservation or self.booking
 
+    @property
+    def impossible(self) -> str | None:
+        """Why nothing can ever meet all of them; None when something can."""
+        for name, least, most in (
+            ("kwh", self.min_kwh, self.max_kwh),
+            ("duration", self.min_duration, self.max_duration),
+            ("power", self.min_power, self.max_power),
+            ("current", self.min_current, self.max_current),
+        ):
+            if least is not None and most is not None and least >= most:
+                return f"min_{name} is not below max_{name}"
+            if most is not None and most <= 0 and name in ("kwh", "duration"):
+                return f"nothing is below max_{name} {most}"
+        if self.start_date is not None and self.end_date is not None:
+            if self.start_date >= self.end_date:
+                return "start_date is not before end_date"
+            length = (self.end_date - self.start_date).days
+            if self.days and not self.days & {(self.start_date.weekday() + n) % 7 for n in range(min(length, 7))}:
+                return "no such weekday lies between start_date and end_date"
+        return None
+
 
 UNRESTRICTED = Restrictions()
 
@@ -243,7 +264,7 @@ class _Reader:
             self.refuse("not_an_object", at, "restrictions are an object")
             return UNRESTRICTED
         self.unknown_fields(given, chapter.TariffRestrictions, at)
-        return Restrictions(
+        read = Restrictions(
             start_time=self.minute(given, "start_time", at),
             end_time=self.minute(given, "end_time", at),
             start_date=self.date(given, "start_date", at),
@@ -258,6 +279,9 @@ class _Reader:
             reservation=self.choice(given, "reservation", chapter.ReservationRestrictionType, at),
             booking=self.choice(given, "booking", chapter.BookingRestrictionType, at),
         )
+        if read.impossible is not None:
+            self.say("error", "impossible_restriction", at, f"the element never counts: {read.impossible}")
+        return read
 
     def figure(self, holder: Document, name: str, at: str) -> Fraction | None:
         """A number, also one in quotes; None when absent or refused."""
