@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -29,6 +29,7 @@ from evmesh.billing.settings import Billing, Customer, NumberPatterns, checked
 from evmesh.billing.vat import VatRule
 from evmesh.ocpi import wire
 from evmesh.ocpi.status_codes import OcpiError
+from evmesh.ports import Document
 from evmesh.pricing.plan import read_plan
 from evmesh.pricing.policy import policy_from
 from evmesh.roaming.node import OurParty, Roaming
@@ -115,19 +116,9 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 TABLES = (
-    File,
-    PartyTable,
-    NetworkTable,
-    RoamingTable,
-    LimitsTable,
-    StationsTable,
-    MetricsTable,
-    Billing,
-    Customer,
-    NumberPatterns,
-    VatRule,
-    ContractTable,
-)
+    File, PartyTable, NetworkTable, RoamingTable, LimitsTable, StationsTable, MetricsTable, Billing, Customer,
+    NumberPatterns, VatRule, ContractTable,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +137,8 @@ class Settings:
     stations: StationsTable = field(default_factory=StationsTable)
     metrics: MetricsTable | None = None
     billing: Billing = field(default_factory=Billing)
+    driver_tariffs: Mapping[str, Sequence[Document]] = field(default_factory=dict)
+    """What the files hold that `billing` names, by their names."""
 
     @property
     def listen(self) -> tuple[str, int]:
@@ -225,7 +218,28 @@ def _settings(file: File, folder: Path, path: Path) -> Settings:
         stations=file.stations,
         metrics=file.metrics,
         billing=billing,
+        driver_tariffs=_driver_tariffs(billing, folder, path),
     )
+
+
+def _driver_tariffs(billing: Billing, folder: Path, path: Path) -> dict[str, list[Document]]:
+    names = {*billing.driver_tariffs, *(name for each in billing.customer for name in each.tariffs)}
+    return {name: _tariffs(folder / name, f"{path}: billing") for name in sorted(names)}
+
+
+def _tariffs(file: Path, where: str) -> list[Document]:
+    """What the file holds: one Tariff of the newest release, or a list of them."""
+    try:
+        document = wire.decode(file.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"{where}: {file}: {error.strerror}") from None
+    except (ValueError, OcpiError) as error:
+        raise SettingsError(f"{where}: {file}: {error}") from None
+    tariffs: list[Document] = document if isinstance(document, list) else [document]
+    for tariff in tariffs:
+        if read_plan(tariff)[0] is None:
+            raise SettingsError(f"{where}: {file}: a tariff cannot be priced by; evmesh lint says why")
+    return tariffs
 
 
 def _contract(table: ContractTable, folder: Path, path: Path) -> Contract:
@@ -235,19 +249,13 @@ def _contract(table: ContractTable, folder: Path, path: Path) -> Contract:
         if tolerance is not None and not (tolerance.is_finite() and tolerance >= 0):
             raise ValueError(f"{tolerance} is no tolerance")
         policy_from(table.policy)
-        tariffs = [wire.decode((folder / name).read_bytes()) for name in table.tariffs]
-        for tariff in tariffs:
-            if read_plan(tariff)[0] is None:
-                raise ValueError("a tariff of its price list cannot be priced by; evmesh lint says why")
     except InvalidOperation:
         raise SettingsError(f"{where}: {table.tolerance!r} is no amount of money") from None
-    except OSError as error:
-        raise SettingsError(f"{where}: {error.filename}: {error.strerror}") from None
-    except (ValueError, OcpiError) as error:
+    except ValueError as error:
         raise SettingsError(f"{where}: {error}") from None
     return Contract(
         tolerance=tolerance,
-        tariffs=tuple(tariffs),
+        tariffs=tuple(tariff for name in table.tariffs for tariff in _tariffs(folder / name, where)),
         policy=table.policy,
         late_after=timedelta(days=table.late_after_days),
         answer_within=timedelta(days=table.answer_within_days),
@@ -349,12 +357,10 @@ secret_key = "{key}"
 
 # [limits]
 # body_bytes = 8388608          # larger requests are refused
-
 # Figures for Prometheus, at an address of their own.
 # [metrics]
 # host = "127.0.0.1"
 # port = 9464
-
 # Every EVSE of ours as a simulated station; speed 60 lets a minute pass there in one second.
 # [stations]
 # simulate = true

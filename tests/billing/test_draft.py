@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evmesh.billing.draft import read_charge
 from evmesh.billing.errors import CannotInvoice, NoVatRule
-from evmesh.billing.invoice import Preceding, read, remarks, text
+from evmesh.billing.invoice import Company, Preceding, read, remarks, text
 from evmesh.billing.vat import VatRule
 from tests.billing.charges import DRIVER, GERMAN, REVERSE, SWEDISH, VOLT, cdr, credit, invoice
 
@@ -25,7 +25,7 @@ def test_a_line_for_each_charge_with_its_own_cents() -> None:
     assert made.net == Decimal("2.00")
     assert made.exact_net == Decimal("2.008")
     assert made.rounding_difference == Decimal("-0.008")
-    assert "-0.008 EUR" in remarks(made)[0]
+    assert "−0.008 EUR" in remarks(made)[0]
 
 
 def test_above_the_limit_charges_are_grouped_and_rounded_once() -> None:
@@ -68,7 +68,7 @@ def test_what_is_paid_may_be_rounded_further() -> None:
 
 
 def test_a_receipt_is_paid() -> None:
-    made = invoice(cdr(1), direction="driver", paid=True)
+    made = invoice(cdr(1), direction="driver", paid_by="card")
     assert (made.title, made.payable, made.paid_amount, made.due_on) == ("Receipt", 0, made.total, None)
 
 
@@ -153,6 +153,25 @@ def test_a_charge_stands_on_an_invoice_once() -> None:
 def test_a_missing_rule_names_seller_buyer_and_place() -> None:
     with pytest.raises(NoVatRule, match=r"seller in SE, a buyer \(business\) in DE and a charge in SE"):
         invoice(cdr(1), rules=[GERMAN])
+
+
+NOBODY = Company(name="Nobody", country="DE")
+
+
+@pytest.mark.parametrize(
+    ("category", "parties", "said"),
+    [
+        ("S", {"seller": NOBODY}, "Nobody has no vat_id, and VAT category S"),
+        ("E", {"seller": NOBODY}, "VAT category E"),
+        ("AE", {"buyer": NOBODY}, "reverse charge (AE)"),
+        ("K", {"buyer": NOBODY}, "intra-Community supply (K)"),
+        ("K", {"buyer": Company(name="Nobody", country="DE", legal_id="HRB 1")}, "intra-Community supply (K)"),
+    ],
+)
+def test_a_party_without_what_the_category_needs_is_refused(category: Any, parties: dict[str, Any], said: str) -> None:
+    rule = VatRule(category=category, rate=Decimal(25) if category == "S" else Decimal(0), reason="By law")
+    assert said in refused(cdr(1), rules=[rule], **parties)
+    assert "VAT" in invoice(cdr(1), rules=[VatRule(category="O", reason="No VAT")], **parties).vat[0].reason
 
 
 def test_out_of_scope_stands_alone() -> None:

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from evmesh.billing import rules
 from evmesh.billing.einvoice import cii, ubl
@@ -26,7 +27,7 @@ INVOICES: dict[str, Callable[[], Invoice]] = {
     "credit note": lambda: invoice(credit(2, 1), preceding=[Preceding("INV-1", date(2026, 5, 1))]),
     "self-billed": lambda: invoice(cdr(1, place="DEU"), **theirs),
     "self-billed credit note": lambda: invoice(credit(2, 1, place="DEU"), **theirs),
-    "receipt": lambda: invoice(cdr(1), direction="driver", buyer=PERSON, buyer_kind="consumer", paid=True),
+    "receipt": lambda: invoice(cdr(1), direction="driver", buyer=PERSON, buyer_kind="consumer", paid_by="card"),
     "two categories": lambda: invoice(cdr(1), cdr(2, place="NLD"), rules=[SWEDISH, REVERSE]),
     "two rates": lambda: invoice(cdr(1), cdr(2, place="DEU"), rules=[SWEDISH, VatRule(category="S", rate=Decimal(19))]),
     "sold back": lambda: invoice(cdr(1, "-2"), cdr(2, "5", energy="0")),
@@ -69,10 +70,10 @@ def test_a_broken_document_is_told_by_its_rule(syntax: rules.Syntax, good: str, 
 @pytest.mark.parametrize("syntax", WRITERS)
 def test_an_invoice_that_lacks_something_is_told_by_its_rule(syntax: rules.Syntax) -> None:
     nobody = Company(name="Volt", country="SE")
-    standard = WRITERS[syntax](invoice(cdr(1), seller=nobody))
+    standard = WRITERS[syntax](replace(invoice(cdr(1)), seller=nobody))
     assert "BR-S-02" in {each.rule for each in rules.breaches(standard, syntax)}
-    reverse = WRITERS[syntax](invoice(cdr(1), buyer=nobody, rules=[VatRule(category="AE", reason="By law")]))
-    assert "BR-AE-02" in {each.rule for each in rules.breaches(reverse, syntax)}
+    reverse = invoice(cdr(1), rules=[VatRule(category="AE", reason="By law")])
+    assert "BR-AE-02" in {each.rule for each in rules.breaches(WRITERS[syntax](replace(reverse, buyer=nobody)), syntax)}
 
 
 def test_what_is_no_invoice() -> None:

@@ -16,13 +16,17 @@ from typing import Any
 
 from evmesh.billing.countries import two_letters
 from evmesh.billing.errors import CannotInvoice
-from evmesh.billing.invoice import Company, Direction, Invoice, Line, Preceding, Row, TypeCode, VatTotal
+from evmesh.billing.invoice import Company, Component, Direction, Invoice, Line, Preceding, Row, TypeCode, VatTotal
 from evmesh.billing.money import decimal, exact, rounded
-from evmesh.billing.vat import BuyerKind, VatRule, rule_for
+from evmesh.billing.vat import BuyerKind, VatRule, must_name, rule_for
+from evmesh.billing.words import LANGUAGES, Language, PaidBy, Words
 from evmesh.ocpi.types import parse_timestamp
 
 MOST_PLACES = 2
 """EN 16931 knows no amounts with more decimals (BR-DEC), even for a dinar of 1000 fils."""
+
+_HAIR = Fraction(1, 10**6)
+# Prices that contain VAT have no end in decimals without it, so a driver's amounts are cut far beneath this.
 
 _TYPE_CODES: dict[tuple[bool, bool], TypeCode] = {
     (False, False): "380",
@@ -51,11 +55,20 @@ class Charge:
     currency: str
     credits: str | None
     """The key of the CDR that it takes back."""
+    components: tuple[Component, ...] = ()
+    """What a driver's price is made of."""
+
+    @property
+    def told(self) -> Fraction | None:
+        """What a driver was told to pay, VAT included; the cents of the invoice give way to it."""
+        known = [each.gross for each in self.components if each.gross is not None]
+        return sum(map(Fraction, known), Fraction(0)) if known and len(known) == len(self.components) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """Between whom, and how. `places`: the decimals of the currency's coin. `zone`: whose days they are."""
+    """Between whom, and how. `places`: the decimals of the currency's coin. `zone`: whose days they are. `paid_by`: how
+    it has been paid already."""
 
     direction: Direction
     seller: Company
@@ -69,7 +82,8 @@ class Terms:
     buyer_reference: str | None = None
     order_reference: str | None = None
     contract_reference: str | None = None
-    paid: bool = False
+    language: Language = "en"
+    paid_by: PaidBy | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -141,23 +155,27 @@ def draft(
     ordered = sorted(charges, key=lambda charge: (charge.start, charge.key))
     days = {charge.key: charge.end.astimezone(terms.zone).date() for charge in ordered}
     rules = {charge.key: _rule(charge, terms, days[charge.key]) for charge in ordered}
-    lines, line_of = _lines(ordered, rules, days, terms.line_limit, sign, places)
+    for category in sorted({rule.category for rule in rules.values()}):
+        must_name(category, terms.seller, terms.buyer)
+    lines, line_of = _lines(ordered, rules, days, terms, sign, places)
     vat = _vat(lines, rules.values(), places)
     net = sum((line.amount for line in lines), _nothing(places))
     tax = sum((each.tax for each in vat), _nothing(places))
     exact_net = decimal(sign * sum((charge.net for charge in ordered), Fraction(0)))
     total = net + tax
-    payable = _payable(total, terms.round_payable, places)
+    told = _told(ordered, rules, sign)
+    payable = _payable(Fraction(total) if told is None else told, terms.round_payable, places)
     return Invoice(
         number=number,
         type_code=_TYPE_CODES[terms.direction == "self_billing", credit],
         direction=terms.direction,
         issued_on=issued_on,
-        due_on=None if credit or terms.paid else due_on,
+        due_on=None if credit or terms.paid_by else due_on,
         period_begin=min(days.values()) if period is None else period[0],
         period_end=max(days.values()) if period is None else period[1],
         currency=ordered[0].currency,
         places=places,
+        language=terms.language,
         seller=terms.seller,
         buyer=terms.buyer,
         buyer_reference=terms.buyer_reference,
@@ -166,7 +184,7 @@ def draft(
         delivery_country=_delivery_country(ordered, rules),
         preceding=tuple(sorted(preceding, key=lambda each: (each.issued_on, each.number))),
         notes=terms.notes,
-        paid=terms.paid,
+        paid_by=terms.paid_by,
         lines=tuple(lines),
         vat=tuple(vat),
         rows=tuple(_row(charge, line_of[charge.key], sign) for charge in ordered),
@@ -174,7 +192,7 @@ def draft(
         tax=tax,
         total=total,
         payable_rounding=payable - total,
-        payable=_nothing(places) if terms.paid else payable,
+        payable=_nothing(places) if terms.paid_by else payable,
         exact_net=exact_net,
         rounding_difference=decimal(Fraction(net) - Fraction(exact_net)),
     )
@@ -205,7 +223,7 @@ def _lines(
     charges: Sequence[Charge],
     rules: Mapping[str, VatRule],
     days: Mapping[str, date],
-    limit: int,
+    terms: Terms,
     sign: int,
     places: int,
 ) -> tuple[list[Line], dict[str, str]]:
@@ -214,23 +232,20 @@ def _lines(
     for charge in charges:
         rule = rules[charge.key]
         alike = (charge.location, charge.location_id, charge.tariff, rule.category, rule.rate)
-        groups.setdefault(alike if len(charges) > limit else (charge.start, charge.key), []).append(charge)
+        groups.setdefault(alike if len(charges) > terms.line_limit else (charge.start, charge.key), []).append(charge)
+    words = LANGUAGES[terms.language]
     lines: list[Line] = []
     line_of: dict[str, str] = {}
     for place, (_, group) in enumerate(sorted(groups.items()), 1):
-        single = group[0] if len(group) == 1 else None
         rule = rules[group[0].key]
         energy = sum((charge.energy for charge in group), Fraction(0))
         amount = rounded(sign * sum((charge.net for charge in group), Fraction(0)), places)
         quantity, unit = _quantity(energy, len(group), amount)
-        about = f"CDR {single.id}" if single else f"{len(group)} charges"
-        if group[0].tariff:
-            about += f", tariff {group[0].tariff}"
         lines.append(
             Line(
                 id=str(place),
-                name=f"Charging at {group[0].location}"[:250],
-                description=about,
+                name=words.charging_at.format(place=group[0].location)[:250],
+                description=_about(group, words),
                 quantity=quantity,
                 unit=unit,
                 charges=len(group),
@@ -244,6 +259,12 @@ def _lines(
         )
         line_of |= {charge.key: str(place) for charge in group}
     return lines, line_of
+
+
+def _about(group: Sequence[Charge], words: Words) -> str:
+    one = len(group) == 1
+    about = words.one_charge.format(id=group[0].id) if one else words.many_charges.format(count=len(group))
+    return f"{about}, {words.tariff.format(id=group[0].tariff)}" if group[0].tariff else about
 
 
 def _quantity(energy: Fraction, charges: int, amount: Decimal) -> tuple[Decimal, Any]:
@@ -279,10 +300,28 @@ def _vat(lines: Sequence[Line], rules: Any, places: int) -> list[VatTotal]:
     ]
 
 
-def _payable(total: Decimal, step: Decimal | None, places: int) -> Decimal:
+def _told(charges: Sequence[Charge], rules: Mapping[str, VatRule], sign: int) -> Fraction | None:
+    """What the driver was told to pay, where that is known of every charge. CannotInvoice where the VAT of the prices
+    is not that of the rules: whichever is wrong, the driver must not find out."""
+    total = Fraction(0)
+    for charge in charges:
+        if charge.told is None:
+            return None
+        rate = rules[charge.key].rate
+        with_vat = sign * charge.net * (1 + Fraction(rate) / 100)
+        if abs(with_vat - charge.told) > _HAIR:
+            raise CannotInvoice(
+                f"CDR {charge.key}: the driver's tariff makes {rounded(charge.told, MOST_PLACES)} {charge.currency} "
+                f"with VAT, and the {rate} % of [[billing.vat]] make {rounded(with_vat, MOST_PLACES)} {charge.currency}"
+            )
+        total += charge.told
+    return total
+
+
+def _payable(total: Fraction, step: Decimal | None, places: int) -> Decimal:
     if step is None:
-        return total
-    return rounded(int(rounded(Fraction(total) / Fraction(step), 0)) * Fraction(step), places)
+        return rounded(total, places)
+    return rounded(int(rounded(total / Fraction(step), 0)) * Fraction(step), places)
 
 
 def _delivery_country(charges: Sequence[Charge], rules: Mapping[str, VatRule]) -> str | None:
@@ -306,6 +345,7 @@ def _row(charge: Charge, line: str, sign: int) -> Row:
         tariff=charge.tariff,
         energy=decimal(charge.energy),
         exact_net=decimal(sign * charge.net),
+        components=charge.components,
     )
 
 

@@ -24,7 +24,6 @@ PEPPOL_SELF_BILLING_PROCESS = "urn:fdc:peppol.eu:2017:poacc:selfbilling:01:1.0"
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _SEPA, _CREDIT_TRANSFER = "58", "30"
-_SET_OFF = "To be set off against open invoices."
 
 ANNEX = "cdrs.csv"
 COLUMNS = (
@@ -158,7 +157,7 @@ def _terms(invoice: Invoice, annex: bool) -> dict[str, Any]:
         terms["BG-24"] = [
             {
                 "BT-122": "CDRs",
-                "BT-123": "Every charge record of this invoice",
+                "BT-123": invoice.words.annex,
                 "BT-125": annex_csv(invoice),
                 "BT-125-1": "text/csv",
                 "BT-125-2": ANNEX,
@@ -168,9 +167,12 @@ def _terms(invoice: Invoice, annex: bool) -> dict[str, Any]:
 
 
 def _payment_terms(invoice: Invoice) -> str | None:
-    if invoice.paid:
-        return None
-    return _SET_OFF if invoice.due_on is None else f"Payable until {invoice.due_on}"
+    words = invoice.words
+    if invoice.paid_by is not None:
+        return words.paid_by[invoice.paid_by]
+    if invoice.due_on is None:
+        return words.set_off
+    return words.payable_until.format(date=words.day(invoice.due_on))
 
 
 def _party(party: Company, outside: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """An invoice in the terms of EN 16931, as it is kept: everything that its documents say, and nothing of how.
 
 All amounts are decimals of the currency's coins, except where a name says `exact`. A credit note says what is given
-back as positive amounts.
+back as positive amounts. Texts are in the language of who reads it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from evmesh.billing.vat import Category
+from evmesh.billing.words import LANGUAGES, Language, PaidBy, Words
 
 Direction = Literal["sale", "self_billing", "driver"]
 """We invoice a partner; we write a partner's invoice to us; we invoice a driver."""
@@ -20,12 +21,6 @@ TypeCode = Literal["380", "381", "389", "261"]
 """UNTDID 1001: invoice, credit note, self-billed invoice, self-billed credit note."""
 
 CREDIT_NOTES = ("381", "261")
-TITLES: dict[TypeCode, str] = {
-    "380": "Invoice",
-    "381": "Credit note",
-    "389": "Self-billed invoice",
-    "261": "Self-billed credit note",
-}
 
 
 class Company(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +72,18 @@ class VatTotal(msgspec.Struct, frozen=True, kw_only=True):
     reason_code: str | None = None
 
 
+class Component(msgspec.Struct, frozen=True, kw_only=True):
+    """What a driver's charge is made of. `what` is a dimension of tariffs; `quantity` is in kWh, hours or pieces, and
+    `price` for one of them, as the tariff says it."""
+
+    what: str
+    net: Decimal
+    gross: Decimal | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    price_has_vat: bool = False
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One CDR of the annex. `key` names it among all: country, party and id."""
 
@@ -91,6 +98,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     tariff: str
     energy: Decimal
     exact_net: Decimal
+    components: tuple[Component, ...] = ()
 
 
 class Preceding(msgspec.Struct, frozen=True):
@@ -112,6 +120,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     period_end: date
     currency: str
     places: int
+    language: Language = "en"
     seller: Company
     buyer: Company
     buyer_reference: str | None = None
@@ -120,7 +129,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     delivery_country: str | None = None
     preceding: tuple[Preceding, ...] = ()
     notes: tuple[str, ...] = ()
-    paid: bool = False
+    paid_by: PaidBy | None = None
     lines: tuple[Line, ...]
     vat: tuple[VatTotal, ...]
     rows: tuple[Row, ...]
@@ -137,8 +146,16 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
         return self.type_code in CREDIT_NOTES
 
     @property
+    def words(self) -> Words:
+        return LANGUAGES[self.language]
+
+    @property
     def title(self) -> str:
-        return "Receipt" if self.paid and not self.is_credit_note else TITLES[self.type_code]
+        return self.words.receipt if self.paid and not self.is_credit_note else self.words.titles[self.type_code]
+
+    @property
+    def paid(self) -> bool:
+        return self.paid_by is not None
 
     @property
     def paid_amount(self) -> Decimal:
@@ -150,9 +167,14 @@ def remarks(invoice: Invoice) -> list[str]:
     """BG-1: the notes, and what the cents left over."""
     found = list(invoice.notes)
     if invoice.rounding_difference:
+        words = invoice.words
+        sign = "+" if invoice.rounding_difference > 0 else ""
         found.append(
-            f"The charge records sum to exactly {invoice.exact_net:f} {invoice.currency} before VAT; "
-            f"rounding difference {invoice.rounding_difference:+f} {invoice.currency}."
+            words.rounding_difference.format(
+                exact=words.money(invoice.exact_net),
+                difference=sign + words.money(invoice.rounding_difference),
+                currency=invoice.currency,
+            )
         )
     return found
 

@@ -13,10 +13,14 @@ from evmesh.billing.invoice import Company
 from evmesh.billing.numbers import checked_pattern
 from evmesh.billing.sepa import Mandate
 from evmesh.billing.vat import BuyerKind, VatRule, checked_rule
+from evmesh.billing.words import Language, PaidBy
 
 
 class Customer(Company, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A partner as we call it, or a driver by contract: whom we invoice, or (self-billing) who is paid by us."""
+    """A partner as we call it, or a driver by contract: whom we invoice, or (self-billing) who is paid by us.
+
+    `tariffs`: files with what this driver pays; `paid_by`: how this driver has paid already.
+    """
 
     partner: str | None = None
     contract: str | None = None
@@ -25,6 +29,9 @@ class Customer(Company, frozen=True, kw_only=True, forbid_unknown_fields=True):
     order_reference: str | None = None
     contract_reference: str | None = None
     due_days: int | None = None
+    language: Language = "en"
+    tariffs: list[str] = []
+    paid_by: PaidBy | None = None
     mandate: Mandate | None = None
 
     @property
@@ -45,8 +52,9 @@ class NumberPatterns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Billing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`line_limit`: with more charges than this they are grouped. `round_payable`: the smallest amount that is paid in
-    a currency, where that is more than its coin. `time_zone`: whose months they are. `drivers_paid`: what drivers get
-    is a receipt. `creditor_id`: who we are to the banks of those whom we collect from."""
+    a currency, where that is more than its coin. `time_zone`: whose months they are. `driver_tariffs`: files with
+    what drivers pay, instead of what the CDRs cost. `drivers_paid_by`: they have paid already, so they get receipts.
+    `creditor_id`: who we are to the banks of those whom we collect from."""
 
     company: Company | None = None
     customer: list[Customer] = []
@@ -57,7 +65,8 @@ class Billing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_zone: str = "Etc/UTC"
     round_payable: dict[str, Decimal] = {}
     attach_cdrs: bool = True
-    drivers_paid: bool = False
+    driver_tariffs: list[str] = []
+    drivers_paid_by: PaidBy | None = None
     page: Literal["a4", "us-letter"] = "a4"
     creditor_id: str | None = None
 
@@ -83,6 +92,8 @@ def checked(billing: Billing) -> Billing:
         _must_exist(customer.country, where)
         if (customer.partner is None) == (customer.contract is None):
             raise CannotInvoice(f"{where}: it is a partner or a driver's contract, one of the two")
+        if customer.partner is not None and (customer.tariffs or customer.paid_by):
+            raise CannotInvoice(f"{where}: tariffs and paid_by are a driver's; a partner's stand in [[contract]]")
     for currency, step in billing.round_payable.items():
         if not step.is_finite() or step <= 0:
             raise CannotInvoice(f"billing.round_payable: {step} {currency} cannot be rounded to")

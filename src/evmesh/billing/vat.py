@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from evmesh.billing.errors import CannotInvoice, NoVatRule
+
+if TYPE_CHECKING:
+    from evmesh.billing.invoice import Company
 
 Category = Literal["S", "Z", "E", "AE", "K", "G", "O"]
 """UNCL 5305 as EN 16931 knows it: standard, zero, exempt, reverse charge, intra-Community, export, out of scope."""
@@ -58,6 +61,18 @@ def checked_rule(rule: VatRule, where: str) -> VatRule:
     if rule.category not in WITHOUT_REASON and not (rule.reason or rule.reason_code):
         raise CannotInvoice(f"{where}: category {rule.category} needs a reason that the invoice can print")
     return rule
+
+
+def must_name(category: Category, seller: Company, buyer: Company) -> None:
+    """CannotInvoice where a party lacks what its tax office wants to read in an invoice of that category."""
+    if category == "O":
+        return
+    if not seller.vat_id:
+        raise CannotInvoice(f"{seller.name} has no vat_id, and VAT category {category} needs the seller's")
+    if category == "K" and not buyer.vat_id:
+        raise CannotInvoice(f"{buyer.name} has no vat_id, and an intra-Community supply (K) needs it (BR-IC-02)")
+    if category == "AE" and not (buyer.vat_id or buyer.legal_id):
+        raise CannotInvoice(f"{buyer.name} has no vat_id or legal_id, and a reverse charge (AE) needs one (BR-AE-02)")
 
 
 def rule_for(rules: Sequence[VatRule], seller: str, buyer: str, kind: BuyerKind, place: str, day: date) -> VatRule:

@@ -104,7 +104,8 @@ def run(
                 store, billing, partner, stretch, on, self_billing=self_billing, per_session=per_session
             )
         else:
-            order = invoicing.order_for_driver(billing, str(driver), stretch, on, per_session=per_session)
+            tariffs = settings.driver_tariffs
+            order = invoicing.order_for_driver(billing, tariffs, str(driver), stretch, on, per_session=per_session)
         with progress("reading CDRs", None) as advance:
             return await invoicing.run(node, billing, order, dry=dry_run, found=advance)
 
@@ -254,14 +255,15 @@ def _tell(result: Result, month: str) -> None:
 
 
 def _table(found: list[Issued]) -> None:
-    from evmesh.billing.invoice import TITLES
+    from evmesh.billing.words import ENGLISH
 
     output.table(
         ["number", "what", "to or from", "period", "charges", "before VAT", "VAT", "to pay", "", "rounding", "state"],
         [
             (
-                each.number, TITLES[each.type_code], each.other_party, f"{each.period_begin} to {each.period_end}",  # type: ignore[index]
-                each.charges, each.net, each.tax, each.payable, each.currency, each.rounding_difference, each.state,
+                each.number, ENGLISH.titles[each.type_code], each.other_party,
+                f"{each.period_begin} to {each.period_end}", each.charges, each.net, each.tax, each.payable,
+                each.currency, each.rounding_difference, each.state,
             )
             for each in found
         ],

@@ -8,35 +8,33 @@ nothing new changes nothing. A CDR that no invoice can take is left out and told
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from evmesh.billing import einvoice, numbers, rules
-from evmesh.billing.draft import Charge, Terms, draft, read_charge
+from evmesh.billing.draft import Charge, Terms, draft
 from evmesh.billing.errors import BillingError, CannotInvoice
 from evmesh.billing.invoice import Company, Direction, Invoice, Preceding, text
 from evmesh.billing.settings import Billing, Customer
-from evmesh.ocpi.wire import decode
 from evmesh.pricing.currencies import minor_unit
 from evmesh.pricing.zones import UnknownZone, time_zone
 from evmesh.roaming.cdrs import posting
+from evmesh.roaming.cdrs.billable import Chosen, choose
 from evmesh.roaming.invoicereconciliation.sender import publish_record, retract_record
 from evmesh.store import invoices, objects, partners
 from evmesh.store.invoices import Issued, NewInvoice, NumberTaken, Side, State
 
 if TYPE_CHECKING:
-    from evmesh.ports import Partner
+    from evmesh.ports import Document, Partner
     from evmesh.roaming.node import Node
     from evmesh.store.database import Store
-    from evmesh.store.objects import Held
     from evmesh.store.transaction import Tx
 
-AT_ONCE = 500
 _TRIES = 20
 UNNUMBERED = "DRAFT"
 
@@ -72,6 +70,8 @@ class Order:
     month: Month
     issued_on: date
     per_session: bool = False
+    tariffs: Sequence[Document] = ()
+    """What a driver pays, instead of what the CDRs cost."""
 
     @property
     def side(self) -> Side:
@@ -95,12 +95,6 @@ class Result:
     """Whether the official rules were there to check by."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    seq: int
-    charge: Charge
-
-
 async def order_for_partner(
     store: Store, billing: Billing, name: str, month: Month, today: date, *, self_billing: bool, per_session: bool
 ) -> Order:
@@ -121,23 +115,42 @@ async def order_for_partner(
     )
 
 
-def order_for_driver(billing: Billing, contract: str, month: Month, today: date, *, per_session: bool) -> Order:
-    """CannotInvoice when the settings do not know the contract."""
+def order_for_driver(
+    billing: Billing,
+    tariffs: Mapping[str, Sequence[Document]],
+    contract: str,
+    month: Month,
+    today: date,
+    *,
+    per_session: bool,
+) -> Order:
+    """`tariffs` by the names that the settings give them. CannotInvoice when they do not know the contract."""
     wanted = contract.casefold()
     customer = next((each for each in billing.customer if (each.contract or "").casefold() == wanted), None)
     if customer is None:
         raise CannotInvoice(f"the settings do not say whose contract {contract} is: add a [[billing.customer]]")
+    chosen = [tariff for name in customer.tariffs or billing.driver_tariffs for tariff in tariffs[name]]
+    currencies = sorted({str(tariff.get("currency")) for tariff in chosen})
+    if len(currencies) > 1:
+        raise CannotInvoice(f"the tariffs of {customer.name} are in {' and '.join(currencies)}: a driver pays in one")
     return Order(
-        direction="driver", customer=customer, partner=None, month=month, issued_on=today, per_session=per_session
+        direction="driver",
+        customer=customer,
+        partner=None,
+        month=month,
+        issued_on=today,
+        per_session=per_session,
+        tariffs=chosen,
     )
 
 
 def today(billing: Billing, moment: datetime) -> date:
     """The day at a moment, where the settings' time zone is."""
-    return moment.astimezone(_zone(billing)).date()
+    return moment.astimezone(zone_of(billing)).date()
 
 
-def _zone(billing: Billing) -> Any:
+def zone_of(billing: Billing) -> tzinfo:
+    """Whose months and days they are."""
     try:
         return time_zone(billing.time_zone)
     except UnknownZone as error:
@@ -156,7 +169,7 @@ async def run(
     if billing.company is None:
         raise CannotInvoice("the settings do not say who we are to a tax office: add [billing.company]")
     store, result = node.store, Result(checked=rules.can_check())
-    chosen = await _chosen(store, billing, order, result, found)
+    chosen = await choose(store, order, zone_of(billing), result, found)
     groups = []
     for group in _groups(chosen, order.per_session):
         if any(each.charge.net for each in group):
@@ -185,7 +198,7 @@ async def run(
 
 
 async def _issue(
-    node: Node, billing: Billing, order: Order, terms: Terms, group: Sequence[_Chosen], check: bool
+    node: Node, billing: Billing, order: Order, terms: Terms, group: Sequence[Chosen], check: bool
 ) -> Issued:
     """Draft with the next number, and draft anew when somebody else took it meanwhile."""
     series = numbers.series(_pattern(billing, order, group), order.issued_on, order.other_party)
@@ -224,7 +237,7 @@ def _draft(
     billing: Billing,
     order: Order,
     terms: Terms,
-    group: Sequence[_Chosen],
+    group: Sequence[Chosen],
     number: str,
     preceding: Sequence[Preceding],
     check: bool,
@@ -265,18 +278,19 @@ def _terms(billing: Billing, company: Company, order: Order, currency: str) -> T
         buyer=company if bought else them,
         buyer_kind="business" if bought else order.customer.kind,
         rules=billing.vat,
-        zone=_zone(billing),
+        zone=zone_of(billing),
         places=places,
         line_limit=billing.line_limit,
         round_payable=billing.round_payable.get(currency),
         buyer_reference=order.customer.buyer_reference,
         order_reference=order.customer.order_reference,
         contract_reference=order.customer.contract_reference,
-        paid=order.direction == "driver" and billing.drivers_paid,
+        language=order.customer.language,
+        paid_by=order.customer.paid_by or billing.drivers_paid_by if order.direction == "driver" else None,
     )
 
 
-def _pattern(billing: Billing, order: Order, group: Sequence[_Chosen]) -> str:
+def _pattern(billing: Billing, order: Order, group: Sequence[Chosen]) -> str:
     credit = group[0].charge.credits is not None
     patterns = billing.numbers
     if order.direction == "self_billing":
@@ -286,103 +300,14 @@ def _pattern(billing: Billing, order: Order, group: Sequence[_Chosen]) -> str:
     return patterns.credit_note if credit else patterns.invoice
 
 
-def _groups(chosen: Sequence[_Chosen], per_session: bool) -> list[list[_Chosen]]:
+def _groups(chosen: Sequence[Chosen], per_session: bool) -> list[list[Chosen]]:
     """What stands together on a document: invoices first, so that a credit note can name them."""
-    groups: dict[tuple[Any, ...], list[_Chosen]] = {}
+    groups: dict[tuple[Any, ...], list[Chosen]] = {}
     for each in sorted(chosen, key=lambda each: (each.charge.start, each.charge.key)):
         charge = each.charge
         key = (charge.credits is not None, charge.currency, (charge.start, charge.key) if per_session else None)
         groups.setdefault(key, []).append(each)
     return [group for _, group in sorted(groups.items())]
-
-
-async def _chosen(
-    store: Store, billing: Billing, order: Order, result: Result, found: Callable[[int], None]
-) -> list[_Chosen]:
-    """The CDRs of the month that stand on no invoice of this side."""
-    zone = _zone(billing)
-    since = datetime.combine(order.month.first, time(), zone).astimezone(UTC)
-    until = datetime.combine(order.month.last + timedelta(days=1), time(), zone).astimezone(UTC)
-    chosen: list[_Chosen] = []
-    for filters in _filters(order):
-        after = 0
-        while True:
-            page, done, count = await store.read(
-                partial(_page, order=order, filters=filters, after=after, since=since, until=until, result=result)
-            )
-            chosen += page
-            if not count:
-                break
-            found(count)
-            after = done
-    return chosen
-
-
-def _filters(order: Order) -> list[dict[str, Any]]:
-    if order.direction == "driver":
-        return [{"theirs": True}]
-    assert order.partner is not None, "between partners there is one"
-    if order.direction == "self_billing":
-        return [{"partner_id": order.partner.id}]
-    parties = {objects.party(*party) for party in order.partner.parties()}
-    return [{"token_party": party} for party in sorted(parties)]
-
-
-class _Glance(msgspec.Struct):
-    """What is asked of every CDR, before the whole is read."""
-
-    end_date_time: datetime
-    cdr_token: dict[str, Any] = {}
-
-
-_glance = msgspec.json.Decoder(_Glance)
-
-
-def _page(
-    tx: Tx,
-    *,
-    order: Order,
-    filters: dict[str, Any],
-    after: int,
-    since: datetime,
-    until: datetime,
-    result: Result,
-) -> tuple[list[_Chosen], int, int]:
-    held = objects.listing(tx, "cdrs", after_seq=after, limit=AT_ONCE, **filters)
-    of_month = [each for each in held if _concerns(each, order, since, until)]
-    done = invoices.invoiced(tx, [each.seq for each in of_month], order.side)
-    result.already += len(done)
-    chosen = []
-    for each in of_month:
-        if each.seq in done:
-            continue
-        try:
-            charge = read_charge(decode(each.document))
-            if charge.credits is not None and _credited(tx, charge, each.partner_id) is None:
-                raise CannotInvoice(f"CDR {charge.key}: credit_reference_id: no CDR is called {charge.credits}")
-            chosen.append(_Chosen(each.seq, charge))
-        except CannotInvoice as error:
-            result.left_out.append((f"{each.owner}*{each.id}", str(error)))
-    return chosen, held[-1].seq if held else after, len(held)
-
-
-def _concerns(held: Held, order: Order, since: datetime, until: datetime) -> bool:
-    glance = _glance.decode(held.document)
-    if order.direction == "driver":
-        contract = str(glance.cdr_token.get("contract_id")).casefold()
-        if contract != str(order.customer.contract).casefold():
-            return False
-    ended = glance.end_date_time
-    return since <= (ended if ended.tzinfo else ended.replace(tzinfo=UTC)) < until
-
-
-def _credited(tx: Tx, charge: Charge, partner_id: int) -> Held | None:
-    """The CDR that a credit takes back: of the same owner, and from the same source."""
-    assert charge.credits is not None, "only a credit takes something back"
-    country_code, party_id, id = charge.credits.split("*", 2)
-    owner = objects.party(country_code, party_id)
-    found = objects.find(tx, "cdrs", id, partner_id=partner_id, absent=True)
-    return next((held for held in found if held.owner == owner), None)
 
 
 def _preceding(tx: Tx, charges: Sequence[Charge], side: Side) -> list[Preceding]:
