@@ -212,7 +212,7 @@ def _settings(file: File, folder: Path, path: Path) -> Settings:
             authorise_timeout=file.roaming.authorise_timeout,
             command_timeout=file.roaming.command_timeout,
             session_update_every=file.roaming.session_update_every,
-            contracts={table.partner: _contract(table, folder, path) for table in file.contract},
+            contracts=_contracts(file.contract, folder, path),
         ),
         limits=limits,
         stations=file.stations,
@@ -240,6 +240,15 @@ def _tariffs(file: Path, where: str) -> list[Document]:
         if read_plan(tariff)[0] is None:
             raise SettingsError(f"{where}: {file}: a tariff cannot be priced by; evmesh lint says why")
     return tariffs
+
+
+def _contracts(tables: list[ContractTable], folder: Path, path: Path) -> dict[str, Contract]:
+    found: dict[str, Contract] = {}
+    for table in tables:
+        if table.partner in found:
+            raise SettingsError(f"{path}: there are two contracts with {table.partner}")
+        found[table.partner] = _contract(table, folder, path)
+    return found
 
 
 def _contract(table: ContractTable, folder: Path, path: Path) -> Contract:
