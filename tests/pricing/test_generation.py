@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -184,6 +185,28 @@ def test_impossible_readings_are_refused() -> None:
 def test_energy_that_flows_back_is_a_negative_volume() -> None:
     periods = charging_periods([reading(0, "9"), reading(30, "7")], EVENING, ZONE, feeds_in=True)
     assert volumes(periods[0])["ENERGY"] == -2
+
+
+def test_a_register_that_falls_goes_back_through_the_tiers() -> None:
+    """10 kWh at 0.30 and 2 at 0.50; of the 6 that flow back, 2.0001 at 0.50, and none is priced half-way."""
+    tiers = tariff(element(component("ENERGY", "0.30"), max_kwh=10), element(component("ENERGY", "0.50")))
+    readings = [reading(0, "0"), reading(60, "12"), reading(120, "6")]
+    periods = charging_periods(readings, tiers, ZONE, feeds_in=True)
+    assert starts(periods) == ["15:00", "15:50", "16:00", "16:20"]
+    assert [volumes(each)["ENERGY"] for each in periods] == [10, 2, Decimal("-2.0001"), Decimal("-3.9999")]
+    bill = price(cdr(*periods, end="2026-01-12T17:00:00Z"), [tiers], ZONE)
+    assert bill.total.net == 3 + 1 - Fraction("1.00005") - Fraction("1.19997")
+    assert "period_spans_price_change" not in {finding.code for finding in bill.findings}
+
+
+def test_a_period_in_which_the_register_falls_through_a_tier_is_told() -> None:
+    tiers = tariff(element(component("ENERGY", "0.30"), max_kwh=10), element(component("ENERGY", "0.50")))
+    periods = [period("2026-01-12T15:00:00Z", ENERGY=12), period("2026-01-12T16:00:00Z", ENERGY=-6)]
+    bill = price(cdr(*periods, end="2026-01-12T17:00:00Z"), [tiers], ZONE)
+    told = {
+        finding.pointer: finding.message for finding in bill.findings if finding.code == "period_spans_price_change"
+    }
+    assert "evenly spread it would be -2.2000" in told["/charging_periods/1"]
 
 
 def test_without_a_tariff_only_the_status_cuts() -> None:

@@ -33,7 +33,7 @@ from evmesh.pricing.lookup import SESSION, find, preferences
 from evmesh.pricing.plan import Plan, read_plan
 from evmesh.pricing.policy import STANDARD, PricingPolicy
 from evmesh.pricing.price import price
-from evmesh.pricing.timeline import Band, State, exact_seconds
+from evmesh.pricing.timeline import ENERGY_DIGIT, Band, State, exact_seconds
 from evmesh.pricing.volumes import HOUR
 from evmesh.pricing.zones import time_zone
 
@@ -252,10 +252,12 @@ def _charged(
             continue
         before, after = Fraction(reading.energy_kwh) - register, Fraction(following.energy_kwh) - register
         energies = {start: before, end: after}
-        if after > before:
+        if after != before:
             reached = evenly(start, end, before, after - before)
-            for kwh in limits:
-                if before < kwh < after and start < (moment := _later(reached(kwh))) < end:
+            low, high = sorted((before, after))
+            # What falls has left a tier only below its bound.
+            for kwh in limits if after > before else [limit - ENERGY_DIGIT for limit in limits]:
+                if low < kwh < high and start < (moment := _later(reached(kwh))) < end:
                     energies[moment] = kwh
         cuts = clock_moments(plans, start, end, zone) | duration_moments(plans, origin, start, end)
         for moment in cuts - energies.keys():
@@ -285,7 +287,9 @@ def _stretch(
     ampere = None if current is None else Band(current, current)
     so_far = Fraction(rounded(energies[start], PLACES))
     state = State(start.astimezone(zone), so_far, exact_seconds(start - origin), band, None, ampere)
-    signature = _signature(plan, ("ENERGY", dimension, "FLAT"), state, policy, SESSION)
+    # What flows back is told apart from what was drawn, whatever either costs.
+    back = energies[end] < energies[start]
+    signature = (back, *_signature(plan, ("ENERGY", dimension, "FLAT"), state, policy, SESSION))
     return _Piece(
         start,
         end,

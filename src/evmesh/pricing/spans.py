@@ -45,7 +45,7 @@ def _mean_price(plan: Plan, period: Period, dimension: str, zone: tzinfo, policy
     """The prices of the period, each weighted with its part of the time."""
     mean = Fraction(0)
     for start, end in pairwise([period.start, *sorted(_cuts(plan, period, zone)), period.end]):
-        match = find(plan, dimension, _within(period, start, zone), policy)
+        match = find(plan, dimension, _within(period, start + (end - start) / 2, zone), policy)
         if match is not None:
             mean += match[1].price * exact_seconds(end - start) / period.seconds
     return mean
@@ -56,10 +56,10 @@ def _cuts(plan: Plan, period: Period, zone: tzinfo) -> set[datetime]:
     origin = period.start - timedelta(microseconds=int(period.seconds_before * 1_000_000))
     cuts |= duration_moments([plan], origin, period.start, period.end)
     energy = period.volumes.get("ENERGY", Fraction(0))
-    if energy > 0:
+    if energy:
         reached = evenly(period.start, period.end, period.energy_before, energy)
-        top = period.energy_before + energy
-        moments = {reached(kwh) for kwh in energy_thresholds([plan]) if period.energy_before < kwh < top}
+        low, high = sorted((period.energy_before, period.energy_before + energy))
+        moments = {reached(kwh) for kwh in energy_thresholds([plan]) if low < kwh < high}
         cuts |= {moment for moment in moments if period.start < moment < period.end}
     return cuts
 

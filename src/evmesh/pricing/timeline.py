@@ -41,6 +41,8 @@ TIMES = frozenset({"TIME", "PARKING_TIME", *RESERVATION_DIMENSIONS})
 _KNOWN = frozenset(CdrDimensionType) | {"FLAT"}
 _OFFSET = re.compile(r"[+-]\d\d:?\d\d\s*$")
 _INSTANT = timedelta(microseconds=1)
+# The last digit of an energy as CDRs print it, in kWh.
+ENERGY_DIGIT = Fraction(1, 10_000)
 # Local clocks and the moments just before must still be in the calendar.
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000
 
@@ -108,11 +110,14 @@ class Period(msgspec.Struct, frozen=True):
         )
 
     def closing(self, zone: tzinfo) -> State:
-        """The state at the last instant, in which figures that rise have just not been reached."""
+        """The state at the last instant, in which figures that rise have just not been reached.
+
+        A register that falls says a digit late that it left a tier: 9.9999 kWh close what began at 10.
+        """
         used = self.volumes.get("ENERGY", Fraction(0))
         return State(
             (self.end - _INSTANT).astimezone(zone),
-            self.energy_before + used,
+            self.energy_before + used + (ENERGY_DIGIT if used < 0 else 0),
             self.seconds_before + self.seconds,
             self.power,
             self.mean_power,
