@@ -222,7 +222,7 @@ def _short(value: Decimal, words: Words) -> str:
     if int(value.as_tuple().exponent) >= -6:
         return words.figure(value)
     near = rounded(Fraction(value), 6)
-    return words.figure(near) if near == value else f"≈ {words.figure(near)}"
+    return words.figure(near) if near == value else f"≈\N{NO-BREAK SPACE}{words.figure(near)}"
 
 
 def _address(party: Company, words: Words) -> list[str]:
