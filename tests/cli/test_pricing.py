@@ -695,6 +695,14 @@ def test_what_another_tariff_changes_in_money(ran: Any, write: Write) -> None:
     assert "Both tariffs say the same." in ran("diff", old, old)[1]
 
 
+def test_typical_charges_have_a_current_for_the_tariffs_that_ask(ran: Any, write: Write) -> None:
+    old, new = (tariff(element(component("ENERGY", price), min_current=40, max_current=64)) for price in (1, 2))
+    _, out, _ = ran("diff", write("old.json", old), write("new.json", new), "--json")
+    assert json.loads(out)["charges"][0]["change"]["before_taxes"] == "8"
+    _, out, _ = ran("quote", write("t.json", old), *QUOTED, "--current", "48", "--json")
+    assert json.loads(out)["total_cost"]["before_taxes"] == "20"
+
+
 def test_currencies_are_not_compared(ran: Any, write: Write) -> None:
     kronor = ENERGY | {"currency": "SEK"}
     _, out, _ = ran("diff", write("old.json", ENERGY), write("new.json", kronor))

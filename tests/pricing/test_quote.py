@@ -42,6 +42,19 @@ def test_a_power_curve_says_when_the_energy_is_in() -> None:
     assert bill.total_energy == 20
 
 
+def test_a_tariff_that_asks_for_current_is_told_it() -> None:
+    """Below 32 A an hour costs 1, from there on 2; the parked car draws nothing. Unasked, nothing is invented."""
+    tiers = tariff(
+        element(component("TIME", 1), component("PARKING_TIME", 4), max_current=32),
+        element(component("TIME", 2), component("PARKING_TIME", 8), min_current=32),
+    )
+    begins, stay = at("2026-01-12 10:00"), timedelta(hours=2)
+    for amperes, net in ((16, 1 + 4), (32, 2 + 4)):
+        assert quote(tiers, begins, 10, ZONE, power_kw=10, current_a=amperes, stay=stay).total.net == net
+    untold = quote(tiers, begins, 10, ZONE, power_kw=10, stay=stay)
+    assert "current_not_reported" in {finding.code for finding in untold.findings if finding.severity == "warning"}
+
+
 def test_a_stay_that_is_too_short_breaks_the_charge_off() -> None:
     bill = quote(PARKING, at("2026-01-12 10:00"), 20, ZONE, power_kw=10, stay=timedelta(minutes=30))
     assert bill.total_energy == 5
@@ -74,6 +87,7 @@ def test_the_curve_shows_where_the_fee_begins() -> None:
         ({"power_kw": [(MINUTE, Decimal(1))]}, "begins at 0"),
         ({"power_kw": Decimal("0.0001")}, "never reached"),
         ({"power_kw": 20, "stay": timedelta(days=40)}, "a month"),
+        ({"power_kw": 20, "current_a": -1}, "no current"),
     ],
 )
 def test_an_impossible_wish_is_refused(asked: dict[str, object], why: str) -> None:

@@ -59,6 +59,10 @@ def quote(
     power_curve: Annotated[
         str | None, typer.Option(metavar="FILE", help="How fast it flows when.", show_default=False)
     ] = None,
+    current: Annotated[
+        str | None,
+        typer.Option(metavar="A", help="The current, summed over the phases, if the tariff asks.", show_default=False),
+    ] = None,
     timezone: Annotated[
         str | None, typer.Option(metavar="ZONE", help="Whose clock counts.", show_default="the offset in --start")
     ] = None,
@@ -89,6 +93,7 @@ def quote(
             zone,
             duration=lasts if flow is None else None,
             power_kw=flow,
+            current_a=None if current is None else _decimal(current, "--current"),
             stay=None if flow is None else lasts,
             taxes_known=tariff.names_taxes,
         )

@@ -28,18 +28,20 @@ class Charge(msgspec.Struct, frozen=True):
     hour: int
     energy_kwh: int
     power_kw: int
+    current_a: int
     stay_minutes: int | None = None
 
 
+# Currents are summed over the phases: 230 V each up to 22 kW, 400 V of direct current above.
 TYPICAL: tuple[Charge, ...] = (
-    Charge("shopping: 11 kW, 8 kWh on a weekday at 10:00", 1, 10, 8, 11),
-    Charge("at work: 11 kW, 25 kWh from 08:00, stays until 17:00", 2, 8, 25, 11, 540),
-    Charge("evening: 22 kW, 30 kWh on a weekday at 18:00", 3, 18, 30, 22),
-    Charge("overnight: 11 kW, 45 kWh from 20:00, stays until 07:00", 0, 20, 45, 11, 660),
-    Charge("on the road: 150 kW, 50 kWh on a Saturday at 14:00", 5, 14, 50, 150),
-    Charge("top-up: 150 kW, 15 kWh on a Sunday at 11:00", 6, 11, 15, 150),
-    Charge("overstay: 50 kW, 25 kWh on a weekday at 12:00, stays two hours too long", 1, 12, 25, 50, 150),
-    Charge("nothing delivered: plugged in for five minutes", 1, 12, 0, 11, 5),
+    Charge("shopping: 11 kW, 8 kWh on a weekday at 10:00", 1, 10, 8, 11, 48),
+    Charge("at work: 11 kW, 25 kWh from 08:00, stays until 17:00", 2, 8, 25, 11, 48, 540),
+    Charge("evening: 22 kW, 30 kWh on a weekday at 18:00", 3, 18, 30, 22, 96),
+    Charge("overnight: 11 kW, 45 kWh from 20:00, stays until 07:00", 0, 20, 45, 11, 48, 660),
+    Charge("on the road: 150 kW, 50 kWh on a Saturday at 14:00", 5, 14, 50, 150, 375),
+    Charge("top-up: 150 kW, 15 kWh on a Sunday at 11:00", 6, 11, 15, 150, 375),
+    Charge("overstay: 50 kW, 25 kWh on a weekday at 12:00, stays two hours too long", 1, 12, 25, 50, 125, 150),
+    Charge("nothing delivered: plugged in for five minutes", 1, 12, 0, 11, 48, 5),
 )
 
 
@@ -110,6 +112,7 @@ def diff(
                 charge.energy_kwh,
                 zone,
                 power_kw=charge.power_kw,
+                current_a=charge.current_a,
                 stay=stay,
                 policy=policy,
                 taxes_known=taxes_known,

@@ -46,6 +46,7 @@ def quote(
     *,
     duration: timedelta | None = None,
     power_kw: Decimal | int | PowerCurve | None = None,
+    current_a: Decimal | int | None = None,
     stay: timedelta | None = None,
     policy: PricingPolicy = STANDARD,
     taxes_known: bool = True,
@@ -53,10 +54,11 @@ def quote(
     """The bill of a charge that begins at `start` and takes `energy_kwh` under a canonical tariff.
 
     Either `duration`, over which the energy flows evenly, or `power_kw`: one figure, or a curve of (time since the
-    start, kW from then on), says how long it takes. `stay` is how long the car remains plugged in, parked when the
-    energy is in. ValueError when the energy cannot be delivered so.
+    start, kW from then on), says how long it takes. `current_a` is the current while it charges, summed over the
+    phases, for tariffs that ask for it. `stay` is how long the car remains plugged in, parked when the energy is in.
+    ValueError when the energy cannot be delivered so.
     """
-    readings, end = _planned(start, energy_kwh, duration, power_kw, stay)
+    readings, end = _planned(start, energy_kwh, duration, power_kw, current_a, stay)
     return _bill(tariff, readings, end, zone, policy, taxes_known)
 
 
@@ -69,12 +71,13 @@ def cost_curve(
     every: timedelta,
     duration: timedelta | None = None,
     power_kw: Decimal | int | PowerCurve | None = None,
+    current_a: Decimal | int | None = None,
     stay: timedelta | None = None,
     policy: PricingPolicy = STANDARD,
     taxes_known: bool = True,
 ) -> list[Point]:
     """What the same charge costs if it is broken off `every` so often: when fees begin, when a cap is reached."""
-    readings, end = _planned(start, energy_kwh, duration, power_kw, stay)
+    readings, end = _planned(start, energy_kwh, duration, power_kw, current_a, stay)
     if every <= timedelta(0) or (end - start) / every > 10_000:
         raise ValueError("the steps of a cost curve are too small")
     points: list[Point] = []
@@ -112,6 +115,7 @@ def _planned(
     energy_kwh: Decimal | int,
     duration: timedelta | None,
     power_kw: Decimal | int | PowerCurve | None,
+    current_a: Decimal | int | None,
     stay: timedelta | None,
 ) -> tuple[list[Reading], datetime]:
     """The readings of such a charge, and its end."""
@@ -131,6 +135,14 @@ def _planned(
         curve = [(timedelta(0), Decimal(power_kw))] if isinstance(power_kw, Decimal | int) else list(power_kw)
         ends = []
     readings = _along(curve, start, energy, ends)
+    if current_a is not None:
+        amperes = Decimal(current_a)
+        if not amperes.is_finite() or not 0 <= amperes <= 10_000:
+            raise ValueError(f"{current_a} A is no current of a charge")
+        readings = [
+            msgspec.structs.replace(each, current_a=amperes if each.status == "charging" else Decimal(0))
+            for each in readings
+        ]
     full = readings[-1].moment
     end = full if stay is None else start + stay
     if end - start > _LONGEST:
