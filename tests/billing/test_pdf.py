@@ -65,7 +65,7 @@ def test_rows_of_the_annex_stay_beside_each_other() -> None:
         cdr(3, "8", energy="123.456789", id="W" * 39),
     ]
     rows = pypdf.PdfReader(io.BytesIO(pdf(invoice(*charges)))).pages[1].extract_text()
-    for said in ("X" * 39, "W" * 39, "≈ 0.123457", "–\n", "123.456789"):
+    for said in ("X" * 39, "W" * 39, "≈\N{NO-BREAK SPACE}0.123457", "–\n", "123.456789"):
         assert said in rows
 
 
