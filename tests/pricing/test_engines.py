@@ -1,6 +1,7 @@
 """Three engines, one price: the reference, the compiled and the batch engine agree to the last digit."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,17 @@ def test_random_tariffs_and_charges_cost_the_same(
     assert [totals.amount for totals in batch.price_records(engine, records)] == expected
     odd = batch.price_columns(plan, zone, batch.columns_of(records, plan), policy).odd
     event(f"{int(odd.sum())} of {len(odd)} odd")
+
+
+def test_no_hours_in_a_short_period_mean_its_length() -> None:
+    """0 is within a hundredth of an hour of twenty seconds, and the clock knows better."""
+    document = tariff(element(component("TIME", "3.60")))
+    charge = cdr(period("2026-01-16T20:00:00Z", TIME=0), end="2026-01-16T20:00:20Z")
+    expected = price(charge, [document], "Etc/UTC").total
+    engine = compile_plan(plan_of(document), "Etc/UTC")
+    assert expected.net == Fraction(2, 100)
+    assert engine.totals_of(charge).amount == expected
+    assert [each.amount for each in batch.price_records(engine, [record_of(charge)])] == [expected]
 
 
 def one_tariff(cases: Iterable[Case]) -> list[Case]:

@@ -25,10 +25,11 @@ import msgspec
 
 from evmesh.base.findings import Finding, Severity, pointer
 from evmesh.pricing.bill import FIELDS
-from evmesh.pricing.exact import NotANumber, decimal_text, number, printed_decimals
+from evmesh.pricing.exact import NotANumber, decimal_text, number, printed_decimals, usable
 from evmesh.pricing.plan import embedded_tariffs
+from evmesh.pricing.records import Record
 from evmesh.pricing.timeline import Timeline, exact_seconds
-from evmesh.pricing.volumes import HOUR
+from evmesh.pricing.volumes import HOUR, HOUR_MICROSECONDS, microseconds, microseconds_meant
 
 Document = Mapping[str, Any]
 
@@ -36,11 +37,68 @@ NOT_AVAILABLE = "#NA"
 # More than any charger gives: megawatt charging of lorries stays below.
 _MOST_POWER = 4000
 _CENT = Fraction(1, 100)
+_LONGEST_ID = 36
+# A hundredth of an hour, in microseconds.
+_LITTLE = 36_000_000
 
 
 def contradictions(cdr: Document, timeline: Timeline) -> list[Finding]:
     """What in the canonical CDR contradicts something else in it."""
     return [*_totals(cdr, timeline), *_parts(cdr), *_credit(cdr), *_place(cdr, timeline), *_plausible(cdr, timeline)]
+
+
+def unremarkable(cdr: Document, record: Record) -> bool:
+    """Whether `contradictions` surely has no error or warning about a CDR, told from its plain record.
+
+    For the many: with whole numbers, and without finding out what to say. A no is not yet a contradiction.
+    """
+    energy, parked = Decimal(0), 0
+    periods = record.charging_periods
+    ends = [period.start_date_time for period in periods[1:]] + [record.end_date_time]
+    for period, end in zip(periods, ends, strict=True):
+        length = microseconds(end - period.start_date_time)
+        volumes = {each.type: each.volume for each in period.dimensions}
+        used, stood = (
+            microseconds_meant(volumes[kind], length) if kind in volumes else 0 for kind in ("TIME", "PARKING_TIME")
+        )
+        kwh = volumes.get("ENERGY", Decimal(0))
+        if used is None or stood is None or used + stood > length + _LITTLE:
+            return False
+        if abs(kwh) * HOUR_MICROSECONDS > _MOST_POWER * (used or length):
+            return False
+        energy += kwh
+        parked += stood
+    place = cdr.get("cdr_location")
+    length = microseconds(record.end_date_time - record.start_date_time)
+    return (
+        not cdr.get("credit")
+        and not cdr.get("credit_reference_id")
+        and not cdr.get("signed_data")
+        and len(str(cdr.get("id", ""))) <= _LONGEST_ID
+        and not (isinstance(place, Mapping) and NOT_AVAILABLE in place.values())
+        and _near(cdr.get("total_energy"), energy)
+        and _near(cdr.get("total_time"), length, HOUR_MICROSECONDS)
+        and _near(cdr.get("total_parking_time"), parked, HOUR_MICROSECONDS)
+        and _adds_up(cdr)
+    )
+
+
+def _near(printed: Any, total: Decimal | int, unit: int = 1) -> bool:
+    """Whether a printed figure is within its last digit of a total in units so much smaller."""
+    if printed is None:
+        return True
+    if not usable(printed):
+        return False
+    return bool(abs(printed * unit - total) * 10 ** max(2, printed_decimals(printed)) < unit)
+
+
+def _adds_up(cdr: Document) -> bool:
+    prices = [price for field in ("total_cost", *FIELDS) if isinstance(price := cdr.get(field), Mapping)]
+    figures = [price["before_taxes"] for price in prices if price.get("before_taxes") is not None]
+    if not isinstance(cdr.get("total_cost"), Mapping) or len(figures) < len(prices) or not all(map(usable, figures)):
+        return False
+    whole, *parts = figures
+    return whole >= 0 and (not parts or abs(sum(parts) - whole) * 100 <= 1)
 
 
 def _say(severity: Severity, code: str, at: str, message: str) -> Finding:
@@ -88,7 +146,7 @@ def _parts(cdr: Document) -> Iterator[Finding]:
 
 def _credit(cdr: Document) -> Iterator[Finding]:
     credit, reference, whole = cdr.get("credit"), cdr.get("credit_reference_id"), _before_taxes(cdr.get("total_cost"))
-    longest = 39 if credit else 36
+    longest = _LONGEST_ID + 3 if credit else _LONGEST_ID
     if len(str(cdr.get("id", ""))) > longest:
         yield _say("error", "id_too_long", "/id", f"an id has at most {longest} characters here")
     if not credit:

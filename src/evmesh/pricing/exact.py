@@ -36,6 +36,13 @@ def number(value: Any) -> Fraction:
     raise NotANumber(f"{_short(value)} is not a number")
 
 
+def usable(value: Any) -> bool:
+    """Whether `number` takes the value. ArithmeticError, in a context that traps it, for what is not even a number."""
+    if type(value) is int:
+        return abs(value) <= LARGEST
+    return type(value) is Decimal and abs(value) <= LARGEST and printed_decimals(value) <= MOST_DECIMALS
+
+
 def number_in_text(value: str) -> Fraction:
     """The number that a string holds, as some platforms send prices."""
     try:

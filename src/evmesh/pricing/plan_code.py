@@ -7,36 +7,31 @@ they are constants that it names. What the function does not know it refuses wit
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
 from typing import Any
 
-from evmesh.pricing.exact import LARGEST, decimal_text, terminates
-from evmesh.pricing.plan import DAY, Component, Plan, Restrictions
+from evmesh.pricing.exact import LARGEST
+from evmesh.pricing.plan import Component, Plan, Restrictions
+from evmesh.pricing.plan_conditions import Conditions
 from evmesh.pricing.policy import STANDARD, PricingPolicy
 from evmesh.pricing.taxes import factor
-from evmesh.pricing.volumes import HOUR, seconds_meant
+from evmesh.pricing.volumes import HOUR_MICROSECONDS, MICRO, microseconds_meant
 from evmesh.pricing.zones import time_zone
-
-# Prices are per hour, clocks go by microseconds: amounts are whole over this scale.
-_MICRO = 1_000_000
-_HOUR_US = HOUR * _MICRO
-_LONGEST = 10**10
 
 
 class NotPlain(Exception):
     """Not for the compiled engine: the reference engine knows what to do."""
 
 
-def microseconds(printed: Decimal, length_us: int) -> int:
+def meant(printed: Decimal, length: int) -> int:
     """The microseconds that printed hours stand for; NotPlain where they are not whole."""
-    found = seconds_meant(printed, Fraction(length_us, _MICRO)) * _MICRO
-    if found.denominator != 1:
+    found = microseconds_meant(printed, length)
+    if found is None:
         raise NotPlain
-    return int(found)
+    return found
 
 
 def plain_policy(policy: PricingPolicy) -> bool:
@@ -45,16 +40,17 @@ def plain_policy(policy: PricingPolicy) -> bool:
     return policy.changed(**usual) == STANDARD
 
 
-class Writer:
-    """Writes the function of a plan. Constants get names; the names are what the function can see."""
+class Writer(Conditions):
+    """Writes the function of a plan."""
 
     def __init__(self, plan: Plan, zone: str | None, policy: PricingPolicy) -> None:
         self.plan = plan
         self.zone = zone
         self.policy = policy
-        self.names: dict[str, Any] = {
+        super().__init__()
+        self.names |= {
             "NotPlain": NotPlain,
-            "microseconds": microseconds,
+            "meant": meant,
             "ZERO": Decimal(0),
             "LEAST": Decimal(-LARGEST),
             "MOST": Decimal(LARGEST),
@@ -76,17 +72,7 @@ class Writer:
         self.current = any((each.min_current, each.max_current) != (None, None) for each in used)
         self.energy = any((each.min_kwh, each.max_kwh) != (None, None) for each in used)
         self.duration = any((each.min_duration, each.max_duration) != (None, None) for each in used)
-
-    def constant(self, value: Any) -> str:
-        """The name under which the function finds a value."""
-        name = f"C{len(self.names)}"
-        self.names[name] = value
-        return name
-
-    def decimal(self, value: Fraction) -> str:
-        """The name of an exact decimal."""
-        assert terminates(value)
-        return self.constant(Decimal(decimal_text(value)))
+        self.needs_length = bool(self.candidates["TIME"] or self.candidates["PARKING_TIME"])
 
     def written(self) -> tuple[int, str, dict[str, Any]]:
         if not self.plain():
@@ -173,6 +159,7 @@ class Writer:
                     f"                if {high} is not None: raise NotPlain",
                     f"                {high} = volume",
                 ]
+        lines += self.length()
         lines += self.state()
         lines += self.flat()
         lines += self.used("ENERGY", "energy")
@@ -202,12 +189,12 @@ class Writer:
             ]
         return lines
 
-    def chain(self, dimension: str, indent: str, matched: Callable[[int, Component], str]) -> list[str]:
-        """if and elif over the candidates; stops at the first that always holds."""
+    def chain(self, dimension: str, indent: str, matched: Callable[[int, Component], str], at: str = "") -> list[str]:
+        """if and elif over the candidates; stops at the first that always holds. `at` ends the names of the state."""
         lines: list[str] = []
         word = "if"
         for number, (restrictions, component) in enumerate(self.candidates[dimension]):
-            condition = self.condition(restrictions)
+            condition = self.condition(restrictions, at)
             if condition == "True" and word == "elif":
                 return [*lines, f"{indent}else: {matched(number, component)}"]
             lines.append(f"{indent}{word} {condition}: {matched(number, component)}")
@@ -230,76 +217,38 @@ class Writer:
         )
         return [f"{indent}if {volume}:", *chain] if chain else []
 
-    def timed(self) -> list[str]:
-        """Hours become microseconds only where a price waits for them."""
-        lines: list[str] = []
-        wanted = [
-            (dimension, printed)
-            for dimension, printed in (("TIME", "hours"), ("PARKING_TIME", "parked"))
-            if self.candidates[dimension]
-        ]
-        for _, printed in (("TIME", "hours"), ("PARKING_TIME", "parked")):
-            lines.append(f"        if {printed} is not None and {printed} < 0: raise NotPlain")
-        if not wanted:
-            return lines
-        # The next period's start is the end of this one; the last ends with the charge.
-        lines += [
+    def length(self) -> list[str]:
+        """The next period's start is the end of this one; the last ends with the charge."""
+        if not self.needs_length:
+            return []
+        return [
             "        then = next(following, None)",
             "        stop = then.start_date_time if then is not None else end",
             "        length = stop - start",
-            f"        length = (length.days * 86400 + length.seconds) * {_MICRO} + length.microseconds",
+            f"        length = (length.days * 86400 + length.seconds) * {MICRO} + length.microseconds",
             "        if length < 0: raise NotPlain",
         ]
-        for dimension, printed in wanted:
+
+    def timed(self) -> list[str]:
+        """Hours become microseconds only where a price waits for them."""
+        lines: list[str] = []
+        times = (("TIME", "hours"), ("PARKING_TIME", "parked"))
+        for _, printed in times:
+            lines.append(f"        if {printed} is not None and {printed} < 0: raise NotPlain")
+        for dimension, printed in times:
+            if not self.candidates[dimension]:
+                continue
             lines += [
-                f"        if {printed}:",
-                f"            off = {printed} * {_HOUR_US} - length",
+                f"        if {printed} is not None:",
+                f"            off = {printed} * {HOUR_MICROSECONDS} - length",
                 "            if not off: used = length",
                 "            elif -360000 < off < 360000 and"
                 f" ({printed}.same_quantum(QUANTA[0]) or {printed}.same_quantum(QUANTA[1])"
                 f" or {printed}.same_quantum(QUANTA[2])): used = length",
-                f"            else: used = microseconds({printed}, length)",
+                f"            else: used = meant({printed}, length)",
                 *self.used(dimension, "used", "            "),
             ]
         return lines
-
-    def condition(self, each: Restrictions) -> str:
-        """A Python expression; "True" when it always holds."""
-        parts = self.clock(each)
-        for least, value, most in (
-            (each.min_kwh, "so_far", each.max_kwh),
-            (each.min_power, "low_w", None),
-            (None, "high_w", each.max_power),
-            (each.min_current, "low_a", None),
-            (None, "high_a", each.max_current),
-        ):
-            known = "" if value == "so_far" else f"{value} is not None and "
-            if least is not None:
-                parts.append(f"{known}{value} >= {self.decimal(least)}")
-            if most is not None:
-                parts.append(f"{known}{value} < {self.decimal(most)}")
-        for word, seconds in ((">=", each.min_duration), ("<", each.max_duration)):
-            if seconds is not None:
-                parts.append(f"passed {word} {self.constant(_span(seconds))}")
-        return " and ".join(parts) or "True"
-
-    def clock(self, each: Restrictions) -> list[str]:
-        parts: list[str] = []
-        start, end = each.start_time, each.end_time
-        if (start, end) != (None, None) and start != end:
-            start, end = start or 0, end or DAY
-            if start < end:
-                parts.append(f"{start} <= minute < {end}")
-            else:
-                parts.append(f"(minute >= {start} or minute < {end})")
-        if each.start_date is not None:
-            parts.append(f"day >= {each.start_date.toordinal()}")
-        if each.end_date is not None:
-            parts.append(f"day < {each.end_date.toordinal()}")
-        if each.days:
-            # Ordinal 1 was a Monday.
-            parts.append(f"(day - 1) % 7 in {self.constant(each.days)}")
-        return parts
 
     def steps(self) -> list[str]:
         """Whole steps, by the last component."""
@@ -322,7 +271,7 @@ class Writer:
             lines += [
                 f"    if last_{dimension} >= 0{' and ' + unless if unless else ''}:",
                 f"        total = {' + '.join(names)}",
-                *self.rounding(dimension, lambda step: str(step * _MICRO), "        "),
+                *self.rounding(dimension, lambda step: str(step * MICRO), "        "),
             ]
         return lines
 
@@ -349,29 +298,37 @@ class Writer:
         for rate in rates:
             if rate is not None and inside:
                 over = lcm(over, rate.numerator)
-        scale = _HOUR_US * over
-        if inside:
-            net = self.weighted(scale, lambda rate: None if rate is None else 1 / rate)
-            gross = self.weighted(scale, lambda rate: Fraction(1))
-        else:
-            net = self.weighted(scale, lambda rate: Fraction(1))
-            gross = self.weighted(scale, lambda rate: rate)
-        lines = [f"    net = {net}", f"    gross = {gross}"]
-        lines += self.limits(scale)
-        return [*lines, "    return net, gross"], scale
+        # Prices are per hour, clocks go by microseconds: amounts are whole over this scale.
+        scale = HOUR_MICROSECONDS * over
+        return self.answer(scale), scale
 
-    def weighted(self, scale: int, of_cost: Callable[[Fraction | None], Fraction | None]) -> str:
+    def answer(self, scale: int) -> list[str]:
+        net, gross = self.amounts(scale, self.candidates)
+        return [f"    net = {net}", f"    gross = {gross}", *self.limits(scale), "    return net, gross"]
+
+    def amounts(self, scale: int, dimensions: Iterable[str]) -> tuple[str, str]:
+        """What the dimensions cost before and after taxes, as expressions."""
+        if self.plan.tax == "YES":
+            net = self.weighted(scale, dimensions, lambda rate: None if rate is None else 1 / rate)
+            return net, self.weighted(scale, dimensions, lambda rate: Fraction(1))
+        gross = self.weighted(scale, dimensions, lambda rate: rate)
+        return self.weighted(scale, dimensions, lambda rate: Fraction(1)), gross
+
+    def weighted(
+        self, scale: int, dimensions: Iterable[str], of_cost: Callable[[Fraction | None], Fraction | None]
+    ) -> str:
         """The sum of volume by price by a factor, as an expression; None when a factor of a used component may be."""
         terms: list[str] = []
         doubts: list[str] = []
-        for dimension, each in self.candidates.items():
+        for dimension in dimensions:
+            each = self.candidates[dimension]
             for number, (_, component) in enumerate(each):
                 weight = of_cost(factor(component, self.plan.tax, self.policy))
                 used = f"last_FLAT == {number}" if dimension == "FLAT" else self.sum_name(component)
                 if weight is None:
                     doubts.append(used)
                     continue
-                unit = scale if dimension in ("ENERGY", "FLAT") else Fraction(scale, _HOUR_US)
+                unit = scale if dimension in ("ENERGY", "FLAT") else Fraction(scale, HOUR_MICROSECONDS)
                 value = component.price * weight * unit
                 if not value:
                     continue
@@ -399,7 +356,3 @@ class Writer:
         if touched:
             lines.append("    if gross is not None and net is not None and 0 <= net and gross < net: gross = net")
         return lines
-
-
-def _span(seconds: int) -> timedelta:
-    return timedelta(seconds=min(seconds, _LONGEST))

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from evmesh.pricing.exact import Rounding, rounded
+from evmesh.pricing.exact import Rounding, printed_decimals, rounded
 from evmesh.pricing.taxes import Amount
 
 Dimension = Literal[
@@ -73,6 +73,12 @@ class Totals(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+# 2026-05-01T08:00:00Z, and with milliseconds.
+_USUAL_LENGTHS = (20, 24)
+_MOST_DIGITS = 9
+# A date of 1970 stands for an unknown one.
+_UNKNOWN_YEAR, _LAST_YEAR = 1970, 9000
+
 _decoder = msgspec.json.Decoder(Record)
 
 
@@ -84,6 +90,33 @@ def read_record(body: bytes | str) -> Record:
 def record_of(cdr: Mapping[str, Any]) -> Record:
     """The record of a canonical CDR."""
     return msgspec.convert(cdr, Record)
+
+
+def plain_record(cdr: Mapping[str, Any]) -> Record | None:
+    """The record of a canonical CDR that `read_timeline` has nothing to say about; None where it may have."""
+    try:
+        moments = [cdr["start_date_time"], cdr["end_date_time"]]
+        for period in cdr["charging_periods"]:
+            moments.append(period["start_date_time"])
+            dimensions = period["dimensions"]
+            if len({each["type"] for each in dimensions}) < len(dimensions):
+                return None
+            for each in dimensions:
+                if printed_decimals(each["volume"]) > _MOST_DIGITS or isinstance(each["volume"], str):
+                    return None
+        if not all(len(text) in _USUAL_LENGTHS and text[-1] == "Z" for text in moments):
+            return None
+        record = record_of(cdr)
+    except (KeyError, TypeError, msgspec.ValidationError):
+        return None
+    before = record.start_date_time
+    if before.year <= _UNKNOWN_YEAR or record.end_date_time.year >= _LAST_YEAR:
+        return None
+    for number, stretch in enumerate(record.charging_periods):
+        if stretch.start_date_time < before or (number and stretch.start_date_time == before):
+            return None
+        before = stretch.start_date_time
+    return record if before <= record.end_date_time else None
 
 
 def document_of(record: Record) -> dict[str, Any]:

@@ -13,12 +13,16 @@ nine are a float's noise, not a measurement. [mod_cdrs_cdr_dimension_class]
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from evmesh.pricing.exact import number, printed_decimals
 
 HOUR = 3600
+MICRO = 1_000_000
+HOUR_MICROSECONDS = HOUR * MICRO
 FEWEST_DIGITS = 2
 MOST_DIGITS = 9
 
@@ -38,3 +42,19 @@ def seconds_meant(printed: Any, length: Fraction, *, literally: bool = False) ->
         return length
     whole = Fraction(round(seconds))
     return whole if abs(whole - seconds) < digit else seconds
+
+
+def microseconds(span: timedelta) -> int:
+    """A span of time without a float."""
+    return (span.days * 86_400 + span.seconds) * MICRO + span.microseconds
+
+
+def microseconds_meant(printed: Decimal | int, length: int) -> int | None:
+    """The same in whole microseconds; None where they are not whole."""
+    off = abs(printed * HOUR_MICROSECONDS - length)
+    if off * 10 ** min(max(printed_decimals(printed), FEWEST_DIGITS), MOST_DIGITS) < HOUR_MICROSECONDS:
+        return length
+    if not printed:
+        return 0
+    found = seconds_meant(printed, Fraction(length, MICRO)) * MICRO
+    return int(found) if found.denominator == 1 else None
