@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +12,7 @@ import typer
 from evmesh.cli import output
 from evmesh.cli.cdrs import FAMILY, Cdr, Json, Of, cdr_named, known_partners, partner_of
 from evmesh.cli.families import family
-from evmesh.cli.node import with_node
+from evmesh.cli.node import settings_of, with_node
 from evmesh.cli.output import Failure
 
 if TYPE_CHECKING:
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
     from evmesh.store.transaction import Tx
 
 Note = Annotated[str, typer.Option(help="A few words for the history.", show_default=False)]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FILE", help="A .pdf or a .txt file.", show_default="dispute-NUMBER.pdf"),
+]
+Language = Annotated[
+    str | None, typer.Option(help="The language of the letter: en or sv.", show_default="the partner's")
+]
 Number = Annotated[int, typer.Argument(metavar="DISPUTE", min=1, help="Its number.")]
 
 
@@ -30,7 +39,10 @@ def add_to(app: typer.Typer) -> None:
     for name, function, text, examples in (
         ("open", open_, "Open a dispute about a CDR; what the check found is the evidence.",
          ["open SE*VLT*CDR-17 --note 'night tariff'"]),
-        ("send", step("send"), "The partner has been told.", ["send 1"]),
+        ("send", send, "Write the letter to the partner: with it the dispute is sent.",
+         ["send 1", "send 1 --language sv --output letter.pdf"]),
+        ("letter", write_letter, "Write the letter of a dispute once more; it changes nothing.",
+         ["letter 1", "letter 1 --output letter.txt"]),
         ("accept", step("accept"), "The partner agrees and will credit the CDR.", ["accept 1"]),
         ("reject", step("reject"), "The partner does not agree.", ["reject 1"]),
         ("escalate", step("escalate"), "Somebody above must settle it.", ["escalate 1"]),
@@ -59,6 +71,84 @@ def open_(
         return await node.store.write(run)
 
     _tell(with_node(context, work), json)
+
+
+def send(
+    context: typer.Context,
+    number: Number,
+    file: Output = None,
+    language: Language = None,
+    note: Note = "",
+    json: Json = False,
+) -> None:
+    wanted = known_language(language)
+
+    async def work(node: Node) -> tuple[Dispute, list[str]]:
+        from evmesh.roaming.cdrs import disputes
+
+        def run(tx: Tx) -> tuple[Dispute, list[str]]:
+            moved = disputes.step(tx, node, number, "send", note=note)
+            return moved, _letter(context, tx, node, moved, file, wanted)
+
+        return await node.store.write(run)
+
+    moved, files = with_node(context, work)
+    if json:
+        output.as_json(_document(moved) | {"letter": files})
+    else:
+        _tell(moved, json=False)
+        _tell_files(files)
+
+
+def write_letter(context: typer.Context, number: Number, file: Output = None, language: Language = None) -> None:
+    wanted = known_language(language)
+
+    async def work(node: Node) -> list[str]:
+        return await node.store.read(lambda tx: _letter(context, tx, node, _dispute(tx, number), file, wanted))
+
+    _tell_files(with_node(context, work))
+
+
+def _letter(
+    context: typer.Context, tx: Tx, node: Node, dispute: Dispute, file: Path | None, language: Any
+) -> list[str]:
+    """Writes the letter, and beside a plain text the report of the check; the files. MissingExtra where a PDF was asked
+    for and cannot be made."""
+    from evmesh.billing import letter
+    from evmesh.billing.errors import MissingExtra
+    from evmesh.roaming.cdrs import disputes
+
+    made = disputes.letter(tx, node, settings_of(context).billing, dispute, language=language)
+    name = f"dispute-{dispute.id}"
+    if file is None or file.suffix == ".pdf":
+        try:
+            content = letter.pdf(made, dispute.id)
+        except MissingExtra as error:
+            if file is not None:
+                raise
+            print(f"plain text instead: {error}", file=sys.stderr)
+        else:
+            file = file or Path(f"{name}.pdf")
+            file.write_bytes(content)
+            return [str(file)]
+    file = file or Path(f"{name}.txt")
+    evidence = file.with_name(letter.evidence_name(dispute.id))
+    file.write_text(letter.text(made), encoding="utf-8")
+    evidence.write_text(made.evidence + "\n", encoding="utf-8")
+    return [str(file), str(evidence)]
+
+
+def _tell_files(files: list[str]) -> None:
+    print("wrote " + " and ".join(files))
+
+
+def known_language(language: str | None) -> Any:
+    """The language that a user named; misuse when no letter is written in it."""
+    from evmesh.billing.words import LANGUAGES
+
+    if language is not None and language not in LANGUAGES:
+        raise typer.BadParameter(f"letters are written in {', '.join(LANGUAGES)}", param_hint="--language")
+    return language
 
 
 def step(event: Event) -> Any:
@@ -112,14 +202,18 @@ def list_disputes(
 
 def show(context: typer.Context, number: Number) -> None:
     async def work(node: Node) -> Dispute:
-        from evmesh.store import disputes
-
-        found = await node.store.read(lambda tx: disputes.get(tx, number))
-        if found is None:
-            raise Failure(f"there is no dispute {number}")
-        return found
+        return await node.store.read(lambda tx: _dispute(tx, number))
 
     output.as_json(_document(with_node(context, work)))
+
+
+def _dispute(tx: Tx, number: int) -> Dispute:
+    from evmesh.store import disputes
+
+    found = disputes.get(tx, number)
+    if found is None:
+        raise Failure(f"there is no dispute {number}")
+    return found
 
 
 def _tell(dispute: Dispute, json: bool) -> None:

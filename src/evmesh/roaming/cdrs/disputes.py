@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from evmesh.billing import dispute as rules
+from evmesh.billing import letter as letters
 from evmesh.billing.contracts import USUAL, Contract
 from evmesh.billing.dispute import Dispute, Event, NotPossible
+from evmesh.billing.invoice import Company
+from evmesh.billing.letter import Letter
+from evmesh.billing.settings import Billing
+from evmesh.billing.words import Language
+from evmesh.ocpi import wire
 from evmesh.ports import Partner
 from evmesh.roaming.node import Node
-from evmesh.store import disputes, partners, verdicts
+from evmesh.store import disputes, objects, partners, verdicts
 from evmesh.store.objects import Held
 from evmesh.store.transaction import Tx, now
 from evmesh.store.verdicts import Verdict
@@ -53,6 +59,34 @@ def step(tx: Tx, node: Node, id: int, event: Event, *, note: str = "") -> Disput
     moved = rules.moved(found, event, now(tx), answer_within=within, note=note)
     disputes.update(tx, moved)
     return moved
+
+
+def letter(tx: Tx, node: Node, billing: Billing, dispute: Dispute, *, language: Language | None = None) -> Letter:
+    """The letter that tells the partner of a dispute, in the partner's language unless told otherwise. Who both are
+    say the settings of billing, and where they do not, what each told the other on registering."""
+    held, partner = objects.by_seq(tx, dispute.seq), partners.get(tx, dispute.partner_id)
+    assert held is not None, "no CDR is ever deleted"
+    assert partner is not None, "no partner is ever deleted"
+    cdr = wire.decode(held.document)
+    customer = next((each for each in billing.customer if each.partner == partner.name), None)
+    token = cdr.get("cdr_token") or {}
+    us = node.ours((str(token.get("country_code")), str(token.get("party_id")))) or node.parties[0]
+    return letters.letter(
+        dispute,
+        cdr,
+        sender=billing.company or Company(name=us.name, country=us.country_code),
+        recipient=customer.company if customer else Company(name=_name(partner, held), country=held.country_code),
+        answer_within=contract_of(node, partner).answer_within,
+        language=language or (customer.language if customer else "en"),
+    )
+
+
+def _name(partner: Partner, held: Held) -> str:
+    """What a partner calls the party that a CDR is of."""
+    for role in partner.roles:
+        if objects.party(role["country_code"], role["party_id"]) == held.owner:
+            return str(role["business_details"]["name"])
+    return partner.name
 
 
 def heard(tx: Tx, node: Node, partner: Partner, held: Held, verdict: Verdict, original: Held | None) -> None:
