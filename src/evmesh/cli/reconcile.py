@@ -1,10 +1,9 @@
-"""`evmesh reconcile`: partners' records of their invoices against the CDRs that we hold."""
+"""`evmesh reconcile`: partners' invoices against the CDRs that we hold, and into the ledger."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,34 +15,25 @@ from evmesh.cli.output import Failure
 if TYPE_CHECKING:
     from evmesh.config import Settings
     from evmesh.ports import Partner
-    from evmesh.roaming.invoicereconciliation.compare import Comparison, Difference
+    from evmesh.roaming.invoicereconciliation.incoming import Received
     from evmesh.store.database import Store
-    from evmesh.store.objects import Held
     from evmesh.store.transaction import Tx
 
 Amount = Annotated[str | None, typer.Option(metavar="AMOUNT", help="As the invoice says.", show_default=False)]
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """One record, and what came of it."""
-
-    partner: str
-    held: Held
-    invoice_id: str
-    comparison: Comparison
-    differences: list[Difference]
-
-
 def add_to(app: typer.Typer) -> None:
     app.command(
         "reconcile",
-        help="Hold partners' invoices against the CDRs that we have: each listed CDR once, and their sum.",
+        help="Hold partners' invoices against the CDRs that we have, and say what their documents say.",
         epilog=(
             "\b\nExamples:\n"
             "  evmesh -C driver reconcile\n"
             "  evmesh -C driver reconcile INV-2026-00017 --before-taxes 1204.50 --after-taxes 1505.63\n"
-            "What does not fit stays among the faults until it does. Exit status 1: something does not fit."
+            "  evmesh -C driver reconcile INV-2026-00017 --paid\n"
+            "With amounts the invoice is posted in the ledger; saying others corrects it. A partner that sends no\n"
+            "records has to be named. What does not fit stays among the faults until it does.\n"
+            "Exit status 1: something does not fit."
         ),
     )(reconcile)
 
@@ -51,114 +41,136 @@ def add_to(app: typer.Typer) -> None:
 def reconcile(
     context: typer.Context,
     invoice: Annotated[
-        str | None, typer.Argument(metavar="INVOICE", help="One invoice, by its id.", show_default="all")
+        str | None, typer.Argument(metavar="INVOICE", help="One invoice, by its number.", show_default="all")
     ] = None,
+    partner: Annotated[str | None, typer.Option(metavar="NAME", help="Whose it is.", show_default=False)] = None,
     before_taxes: Amount = None,
-    after_taxes: Amount = None,
+    after_taxes: Annotated[
+        str | None,
+        typer.Option(metavar="AMOUNT", help="As the invoice says, where tax stands on it.", show_default=False),
+    ] = None,
     currency: Annotated[
         str | None, typer.Option(metavar="CODE", help="Of the amounts.", show_default="the CDRs'")
     ] = None,
-    tolerance: Annotated[str, typer.Option(metavar="AMOUNT", help="So much apart is no difference.")] = "0.01",
+    day: Annotated[
+        str | None,
+        typer.Option("--date", metavar="DATE", help="Of the invoice, or of its payment.", show_default="today"),
+    ] = None,
+    paid: Annotated[bool, typer.Option("--paid", help="It was paid.")] = False,
+    withdrawn: Annotated[bool, typer.Option("--withdrawn", help="It was an error: out of the ledger.")] = False,
     json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    if invoice is None and (before_taxes or after_taxes):
-        raise typer.BadParameter("an amount is of one invoice: name it")
     net, gross = _amount(before_taxes, "--before-taxes"), _amount(after_taxes, "--after-taxes")
-    apart = _amount(tolerance, "--tolerance") or Decimal(0)
+    if invoice is None and (net is not None or gross is not None or paid or withdrawn):
+        raise typer.BadParameter("this is said of one invoice: name it")
+    if net is None and gross is not None:
+        raise typer.BadParameter("say --before-taxes too", param_hint="--after-taxes")
+    if withdrawn and (paid or net is not None):
+        raise typer.BadParameter("an error has no amount and is not paid", param_hint="--withdrawn")
+    on = _day(day)
 
-    async def work(settings: Settings, store: Store) -> list[Looked]:
-        return await store.write(partial(_look, invoice=invoice, net=net, gross=gross, currency=currency, apart=apart))
+    def work(tx: Tx) -> list[Received]:
+        from evmesh.roaming.invoicereconciliation import incoming
 
-    found = with_store(context, work)
-    if invoice is not None and not found:
-        raise Failure(f"no partner has told us of an invoice {invoice}")
+        found = _meant(tx, invoice, partner, new=net is not None)
+        if net is not None:
+            (whose, number) = found[0]
+            incoming.say(
+                tx, whose, number, before_taxes=net, after_taxes=gross, currency=currency,
+                day=None if paid else on,
+            )  # fmt: skip
+        if paid:
+            incoming.pay(tx, *found[0], on)
+        if withdrawn:
+            incoming.withdraw(tx, *found[0])
+        return [incoming.look_at(tx, *each) for each in found]
+
+    async def within(settings: Settings, store: Store) -> list[Received]:
+        return await store.write(work)
+
+    found = with_store(context, within)
     if json:
         output.as_json([_document(each) for each in found])
     else:
-        output.table(
-            ["invoice", "partner", "CDRs", "before taxes", "after taxes", "", "what"], [_row(each) for each in found]
-        )
-        print(f"{len(found)} invoices")
-    if any(each.differences or not each.comparison.sound for each in found):
+        heads = ["invoice", "partner", "CDRs", "before taxes", "after taxes", "", "says", "open", "what"]
+        output.table(heads, [_row(each) for each in found])
+        print(f"{len(found)} invoice{'' if len(found) == 1 else 's'}")
+    if not all(each.agrees for each in found):
         raise typer.Exit(1)
 
 
-def _look(
-    tx: Tx, *, invoice: str | None, net: Decimal | None, gross: Decimal | None, currency: str | None, apart: Decimal
-) -> list[Looked]:
-    from evmesh.ocpi.wire import decode
-    from evmesh.roaming.invoicereconciliation import reconcile as rules
+def _meant(tx: Tx, invoice: str | None, partner: str | None, *, new: bool) -> list[tuple[Partner, str]]:
+    """The invoices that the command is about: one where one is named, which may be new."""
+    from evmesh.roaming.invoicereconciliation import incoming
     from evmesh.store import partners
 
-    known: dict[int, Partner] = {each.id: each for each in partners.all_partners(tx, removed=True)}
-    found = []
-    for held in _records(tx):
-        invoice_id = str(decode(held.document).get("invoice_id"))
-        if invoice is not None and invoice_id.casefold() != invoice.casefold():
-            continue
-        partner = known[held.partner_id]
-        differences: list[Difference] = []
-        if net is not None or gross is not None:
-            try:
-                differences = rules.invoiced(
-                    tx, partner, held, currency, before_taxes=net, after_taxes=gross, tolerance=apart
-                )
-            except ValueError as error:
-                raise Failure(f"invoice {invoice_id}: {error}") from None
-        found.append(Looked(partner.name, held, invoice_id, rules.look_at(tx, partner, held), differences))
+    whose = None if partner is None else partners.by_name(tx, partner)
+    if partner is not None and whose is None:
+        raise Failure(f"there is no partner {partner}")
+    found = [each for each in incoming.known(tx) if partner in (None, each[0].name)]
+    if invoice is None:
+        return found
+    found = [each for each in found if each[1] == invoice.casefold()]
+    if not found and whose is not None and new:
+        return [(whose, invoice)]
+    if not found:
+        raise Failure(f"no partner has told us of an invoice {invoice}" + (": name the --partner" if new else ""))
+    if len(found) > 1:
+        names = " and ".join(each.name for each, _ in found)
+        raise Failure(f"{names} have an invoice {invoice} each: name the --partner")
     return found
 
 
-def _records(tx: Tx) -> list[Held]:
-    from evmesh.store import objects
-
-    found: list[Held] = []
-    while page := objects.listing(
-        tx, "invoicereconciliation", theirs=True, after_seq=found[-1].seq if found else 0, limit=500
-    ):
-        found += page
-    return found
-
-
-def _row(each: Looked) -> list[Any]:
+def _row(each: Received) -> list[Any]:
     what = [str(difference) for difference in each.differences]
-    if not each.comparison.sound or not what:
+    if not each.records:
+        what.append("no record has come")
+    elif not each.comparison.sound or not what:
         what.append(str(each.comparison))
     sums = each.comparison.sums
+    said = each.said
     return [
-        each.invoice_id,
-        each.partner,
+        each.number,
+        each.partner.name,
         each.comparison.listed,
         ", ".join("?" if total.before_taxes is None else f"{total.before_taxes:f}" for total in sums.values()),
         ", ".join("?" if total.after_taxes is None else f"{total.after_taxes:f}" for total in sums.values()),
         ", ".join(sums),
+        "" if said is None else f"{said.before_taxes if said.after_taxes is None else said.after_taxes:f}",
+        "" if said is None else f"{each.open:f}",
         "; ".join(what),
     ]
 
 
-def _document(each: Looked) -> dict[str, Any]:
+def _document(each: Received) -> dict[str, Any]:
     import msgspec
 
     comparison = each.comparison
     return {
-        "invoice_id": each.invoice_id,
-        "partner": each.partner,
-        "record": f"{each.held.owner}*{each.held.id}",
+        "invoice_id": each.number,
+        "partner": each.partner.name,
+        "records": [f"{held.owner}*{held.id}" for held in each.records],
         "cdrs": comparison.listed,
         "missing": list(comparison.missing),
         "doubled": list(comparison.doubled),
         "on_another_invoice": [{"cdr": id, "invoice_id": other} for id, other in comparison.elsewhere],
         "sums": [
-            {"currency": currency, **{name: value and f"{value:f}" for name, value in _sides(total).items()}}
+            {
+                "currency": currency,
+                "before_taxes": _text(total.before_taxes),
+                "after_taxes": _text(total.after_taxes),
+            }
             for currency, total in comparison.sums.items()
         ],
+        "said": None if each.said is None else msgspec.to_builtins(each.said),
+        "open": None if each.said is None else _text(each.open),
         "differences": msgspec.to_builtins(each.differences),
-        "agrees": comparison.sound and not each.differences,
+        "agrees": each.agrees,
     }
 
 
-def _sides(total: Any) -> dict[str, Decimal | None]:
-    return {"before_taxes": total.before_taxes, "after_taxes": total.after_taxes}
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:f}"
 
 
 def _amount(text: str | None, option: str) -> Decimal | None:
@@ -169,3 +181,10 @@ def _amount(text: str | None, option: str) -> Decimal | None:
     if found is not None and not found.is_finite():
         raise typer.BadParameter(f"{text!r} is no amount such as 1204.50", param_hint=option)
     return found
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date such as 2026-06-01", param_hint="--date") from None

@@ -33,6 +33,7 @@ from evmesh.ocpi.wire import Context, Unsayable
 from evmesh.ports import Document, NotYet, Partner, Party, Push
 from evmesh.roaming import difference, kinds, visibility
 from evmesh.roaming.cdrs import posting
+from evmesh.roaming.invoicereconciliation import incoming
 from evmesh.roaming.locations.last_updated import later, risen
 from evmesh.roaming.node import Node
 from evmesh.store import deliveries, objects, partners, tariff_history
@@ -99,6 +100,7 @@ def put_own(
             tariff_history.add(tx, held)
         elif kind == "cdrs":
             posting.charged(tx, node, held, document, partners)
+            incoming.arrived(tx, held)
         for partner in visibility.receivers(node, partners, kind, document, to=to):
             deliveries.lack(tx, partner.id, held.seq, kind)
     return outcome, held

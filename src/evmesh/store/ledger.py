@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 
 from evmesh.billing import ledger
 from evmesh.billing.errors import BillingError
@@ -112,14 +112,6 @@ def find(tx: Tx, partner_id: int, side: Side, kind: ledger.Kind, subject: str) -
     return None if row is None else _posted(row)
 
 
-def find_folded(tx: Tx, partner_id: int, kind: str, subject: str) -> Posted | None:
-    """The same, whatever the case of its letters. `kind` is one with its side, such as `payable invoice`."""
-    book = ledger_entries.c
-    named = book.partner_id == partner_id, book.kind == kind, func.lower(book.subject) == subject.lower()
-    row = tx.execute(_ALL.where(*named, _COUNTS)).first()
-    return None if row is None else _posted(row)
-
-
 def find_all(tx: Tx, partner_id: int, kind: str, subjects: Sequence[str]) -> list[Posted]:
     """Those of the entries that are in the book, and count."""
     mine = ledger_entries.c.partner_id == partner_id, ledger_entries.c.kind == kind, _COUNTS
@@ -128,6 +120,13 @@ def find_all(tx: Tx, partner_id: int, kind: str, subjects: Sequence[str]) -> lis
         chunk = list(subjects[start : start + AT_ONCE])
         found += map(_posted, tx.execute(_ALL.where(*mine, ledger_entries.c.subject.in_(chunk))))
     return found
+
+
+def invoices(tx: Tx) -> list[Posted]:
+    """All invoices that count, whoever wrote them."""
+    kinds = ("payable invoice", "receivable invoice")
+    rows = _ALL.where(ledger_entries.c.kind.in_(kinds), _COUNTS).order_by(ledger_entries.c.id)
+    return [_posted(row) for row in tx.execute(rows)]
 
 
 def payments(tx: Tx, invoice: Posted) -> list[Entry]:

@@ -4,7 +4,7 @@
    began, other CDRs of that time, the CDR that a credit takes back.
 2. It is judged (`judge`), and the verdict kept. A verdict refuses nothing: somebody claims money, and gets an answer
    when the claim has been looked at.
-3. What it claims is posted in the ledger, once.
+3. What it claims is posted in the ledger, once; a record of an invoice that waits for it is looked at again.
 4. A dispute that waits for it goes on: a credit, or the CDR that bills the session anew.
 """
 
@@ -27,6 +27,7 @@ from evmesh.ports import Document, Partner
 from evmesh.roaming import kinds, receive
 from evmesh.roaming.cdrs import disputes, posting
 from evmesh.roaming.cdrs.judge import Case, Judgement, judge
+from evmesh.roaming.invoicereconciliation import incoming
 from evmesh.roaming.node import Node
 from evmesh.store import faults, objects, tariff_history, verdicts
 from evmesh.store.objects import Held
@@ -53,6 +54,7 @@ def received(
     verdict = _judged(tx, node, partner, spoken, held, cdr, original, findings, received_at=now(tx))
     _faults(tx, partner, held, cdr, verdict, original)
     posting.claimed(tx, partner, held, cdr)
+    incoming.arrived(tx, held)
     disputes.heard(tx, node, partner, held, verdict, original)
     return verdict
 

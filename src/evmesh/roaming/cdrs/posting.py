@@ -9,7 +9,7 @@
     such an invoice is paid                      payment, of what is open
 
 A charge with a token of our own is owed by no partner, and a driver's invoice is to none: neither is in this book. What
-costs nothing is not posted. Partners' own invoices: `roaming/invoicereconciliation/received.py`.
+costs nothing is not posted. Partners' own invoices: `roaming/invoicereconciliation/incoming.py`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 The list of CDRs is what is invoiced, whatever their dates. Each counts once: one that stands twice on the list, or on
 another invoice as well, is named. Ids compare without case.
+
+An invoice is rounded to coins and its CDRs are not, at each of its lines: half a coin for each CDR is no difference,
+nor is one coin.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from fractions import Fraction
 from typing import Any
 
 from evmesh.billing.money import decimal, exact
+from evmesh.pricing.currencies import minor_unit
 
-TOLERANCE = Decimal("0.01")
-"""An invoice is rounded to coins, the CDRs are not."""
+COIN_OF_THE_UNKNOWN = 2
+"""How many decimals a currency has that we do not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +61,31 @@ class Comparison:
     def sound(self) -> bool:
         return not (self.missing or self.doubled or self.elsewhere)
 
-    def differences(
-        self,
-        currency: str | None = None,
-        *,
-        before_taxes: Decimal | None = None,
-        after_taxes: Decimal | None = None,
-        tolerance: Decimal = TOLERANCE,
-    ) -> list[Difference]:
-        """Which amounts of the invoice document are further from the CDRs than the tolerance.
+    def currency(self, named: str | None) -> str:
+        """The currency of all CDRs where none is named; ValueError when it cannot be told."""
+        if named is None and len(self.sums) != 1:
+            raise ValueError("the CDRs do not say in which currency: name it")
+        return named or next(iter(self.sums))
 
-        The currency may be left out where all CDRs are of one; ValueError when it cannot be told.
-        """
-        if currency is None:
-            if len(self.sums) != 1:
-                raise ValueError("the CDRs do not say in which currency: name it")
-            currency = next(iter(self.sums))
+    def differences(
+        self, currency: str | None = None, *, before_taxes: Decimal | None = None, after_taxes: Decimal | None = None
+    ) -> list[Difference]:
+        """Which amounts of the invoice document are further from the CDRs than its roundings. What CDRs do not say
+        after taxes is not held against them. ValueError as `currency`."""
+        currency = self.currency(currency)
         total = self.sums.get(currency, Sum(Decimal(0), Decimal(0)))
-        found = []
-        for name, invoiced in (("before_taxes", before_taxes), ("after_taxes", after_taxes)):
-            reckoned: Decimal | None = getattr(total, name)
-            if invoiced is not None and (reckoned is None or abs(Fraction(invoiced) - Fraction(reckoned)) > tolerance):
-                found.append(Difference(name, currency, invoiced, reckoned))
-        return found
+        places = minor_unit(currency)
+        coin = Fraction(1, 10 ** (COIN_OF_THE_UNKNOWN if places is None else places))
+        tolerance = max(coin, coin / 2 * self.listed)
+        amounts = (
+            ("before_taxes", before_taxes, total.before_taxes),
+            ("after_taxes", after_taxes if total.after_taxes is not None else None, total.after_taxes),
+        )
+        return [
+            Difference(name, currency, invoiced, reckoned)
+            for name, invoiced, reckoned in amounts
+            if invoiced is not None and not _near(invoiced, reckoned, tolerance)
+        ]
 
     def __str__(self) -> str:
         """What is wrong with the list, in a sentence."""
@@ -91,6 +97,30 @@ class Comparison:
         if self.elsewhere:
             parts.append("on another invoice too: " + _some([f"{id} ({invoice})" for id, invoice in self.elsewhere]))
         return "; ".join(parts) or "all CDRs are known, each once"
+
+
+def _near(invoiced: Decimal, reckoned: Decimal | None, tolerance: Fraction) -> bool:
+    return reckoned is not None and abs(Fraction(invoiced) - Fraction(reckoned)) <= tolerance
+
+
+def together(comparisons: Sequence[Comparison]) -> Comparison:
+    """All records of an invoice as one."""
+    sums: dict[str, list[Sum]] = {}
+    for each in comparisons:
+        for currency, total in each.sums.items():
+            sums.setdefault(currency, []).append(total)
+    return Comparison(
+        sum(each.listed for each in comparisons),
+        tuple(id for each in comparisons for id in each.missing),
+        tuple(id for each in comparisons for id in each.doubled),
+        tuple(pair for each in comparisons for pair in each.elsewhere),
+        {
+            currency: Sum(
+                _total([total.before_taxes for total in totals]), _total([total.after_taxes for total in totals])
+            )
+            for currency, totals in sorted(sums.items())
+        },
+    )
 
 
 def compare(
@@ -135,8 +165,8 @@ def _cost(cdr: Mapping[str, Any]) -> tuple[Fraction | None, Fraction | None]:
     return net, sum(taxes, net) if taxes or net == 0 else None
 
 
-def _total(amounts: Sequence[Fraction | None]) -> Decimal | None:
-    known = [each for each in amounts if each is not None]
+def _total(amounts: Sequence[Fraction | Decimal | None]) -> Decimal | None:
+    known = [Fraction(each) for each in amounts if each is not None]
     return decimal(sum(known, Fraction(0))) if len(known) == len(amounts) else None
 
 

@@ -9,7 +9,7 @@
     PATCH                                             HTTP 405: the module has none
 
 Ids of CDRs have up to 39 characters. A record whose CDRs we cannot find, or that are invoiced twice, is kept and opens
-a fault (`reconcile`).
+a fault (`reconcile`); what the invoice documents say is held against them, too (`incoming`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 from evmesh.ocpi.status_codes import InvalidParameter
 from evmesh.ports import Answer, Call, Document, Handler
 from evmesh.roaming import receive
-from evmesh.roaming.invoicereconciliation import reconcile
+from evmesh.roaming.invoicereconciliation import incoming
 from evmesh.roaming.node import Node
 from evmesh.store import objects
 from evmesh.store.objects import Held
@@ -35,14 +35,14 @@ def handlers(node: Node) -> dict[str, Handler]:
         def run(tx: Tx) -> None:
             accepted = receive.accept(tx, call.partner, call.dialect, KIND, call.body, rule=has_cdrs)
             if accepted.stored:
-                reconcile.look_at(tx, call.partner, accepted.held)
+                incoming.told(tx, call.partner, accepted.held)
 
         await node.store.write(run)
         return Answer()
 
     async def put(call: Call) -> Answer:
         def then(tx: Tx, held: Held) -> None:
-            reconcile.look_at(tx, call.partner, held)
+            incoming.told(tx, call.partner, held)
 
         return await receive.put(node, call, NAME, KIND, (call.path["id"],), rule=has_cdrs, then=then)
 
@@ -52,7 +52,7 @@ def handlers(node: Node) -> dict[str, Handler]:
         def run(tx: Tx) -> None:
             held = receive.found(tx, call.partner, call.dialect, KIND, owner, (call.path["id"],))
             objects.remove(tx, held.seq)
-            reconcile.forget(tx, call.partner, held)
+            incoming.forgotten(tx, call.partner, held)
 
         await node.store.write(run)
         return Answer()

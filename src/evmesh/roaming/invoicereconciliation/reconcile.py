@@ -1,109 +1,77 @@
 """A partner's record recomputed from the CDRs that we hold.
 
 Direct billing: the CDRs are the partner's, which it sent us. Reverse billing: they are ours, charged with the partner's
-tokens. What does not fit opens a fault, which ends when it fits: CDRs often come later than the invoice.
-
-| kind of fault | when |
-|---|---|
-| invoice_cdrs_disagree | a listed CDR is not known, or invoiced twice |
-| invoice_disagrees | the amount on the invoice document is not the sum of its CDRs |
+tokens. A list that does not fit opens the fault `invoice_cdrs_disagree`, which ends when it fits: CDRs often come later
+than the invoice.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Mapping
 
 from evmesh.ocpi import wire
 from evmesh.ports import Document, Partner
-from evmesh.roaming.invoicereconciliation.compare import TOLERANCE, Comparison, Difference, compare
-from evmesh.store import faults, objects
+from evmesh.roaming.invoicereconciliation.compare import Comparison, compare
+from evmesh.store import faults, objects, recorded_cdrs
 from evmesh.store.objects import Held
 from evmesh.store.schema import OURS
 from evmesh.store.transaction import Tx
 
 KIND = "invoicereconciliation"
 WRONG_CDRS = "invoice_cdrs_disagree"
-WRONG_AMOUNT = "invoice_disagrees"
-AT_ONCE = 500
 
 
-def compared(tx: Tx, partner: Partner, held: Held) -> Comparison:
-    """What the record says against what we hold now."""
-    record = wire.decode(held.document)
-    ids: list[str] = [str(id) for id in record.get("cdrs") or ()]
-    found = {id.casefold(): cdr for id in ids if (cdr := _cdr(tx, partner, held, id)) is not None}
-    return compare(ids, found, _elsewhere(tx, held, {id.casefold() for id in ids}))
-
-
-def look_at(tx: Tx, partner: Partner, held: Held) -> Comparison:
-    """The same; opens or closes the fault about the list."""
-    comparison = compared(tx, partner, held)
+def look_at(tx: Tx, partner: Partner, record: Held) -> tuple[Comparison, list[Held]]:
+    """What the record says against what we hold now, and the CDRs that it means; opens or closes the fault."""
+    said = wire.decode(record.document)
+    ids = [str(id) for id in said.get("cdrs") or ()]
+    meant = {id.casefold(): _cdr(tx, record, id) for id in ids}
+    seqs = {id: None if cdr is None else cdr.seq for id, cdr in meant.items()}
+    recorded_cdrs.keep(tx, record.seq, partner.id, invoice_id(said).casefold(), seqs)
+    known = {id: cdr for id, cdr in meant.items() if cdr is not None}
+    documents = {id: wire.decode(cdr.document) for id, cdr in known.items()}
+    comparison = compare(ids, documents, _elsewhere(tx, record))
     if comparison.sound:
-        faults.close_fault(tx, WRONG_CDRS, _subject(partner, held))
+        faults.close_fault(tx, WRONG_CDRS, _subject(partner, record))
     else:
-        faults.open_fault(tx, WRONG_CDRS, _subject(partner, held), str(comparison), partner_id=partner.id)
-    return comparison
+        faults.open_fault(tx, WRONG_CDRS, _subject(partner, record), str(comparison), partner_id=partner.id)
+    return comparison, list(known.values())
 
 
-def invoiced(
-    tx: Tx,
-    partner: Partner,
-    held: Held,
-    currency: str | None,
-    *,
-    before_taxes: Decimal | None = None,
-    after_taxes: Decimal | None = None,
-    tolerance: Decimal = TOLERANCE,
-) -> list[Difference]:
-    """What the invoice document says against its CDRs; opens or closes the fault about the amount.
-
-    ValueError when the currency cannot be told.
-    """
-    comparison = look_at(tx, partner, held)
-    apart = comparison.differences(currency, before_taxes=before_taxes, after_taxes=after_taxes, tolerance=tolerance)
-    if apart:
-        detail = "; ".join(map(str, apart))
-        faults.open_fault(tx, WRONG_AMOUNT, _subject(partner, held), detail, partner_id=partner.id)
-    else:
-        faults.close_fault(tx, WRONG_AMOUNT, _subject(partner, held))
-    return apart
-
-
-def forget(tx: Tx, partner: Partner, held: Held) -> None:
+def forget(tx: Tx, partner: Partner, record: Held) -> None:
     """The record was an error: nothing is wrong with it any more."""
-    for kind in (WRONG_CDRS, WRONG_AMOUNT):
-        faults.close_fault(tx, kind, _subject(partner, held))
+    recorded_cdrs.forget(tx, record.seq)
+    faults.close_fault(tx, WRONG_CDRS, _subject(partner, record))
 
 
-def _subject(partner: Partner, held: Held) -> str:
-    return f"{partner.name}: {KIND} {held.owner}*{held.id}"
+def invoice_id(record: Document) -> str:
+    return str(record.get("invoice_id"))
 
 
-def _cdr(tx: Tx, partner: Partner, record: Held, id: str) -> Document | None:
-    """The CDR that the record means: of whoever sent the record, else of us with a token of the sender's."""
-    ours: Document | None = None
-    for held in objects.find(tx, "cdrs", id):
-        if held.partner_id == partner.id and held.owner == record.owner:
-            document: Document = wire.decode(held.document)
-            return document
-        if held.partner_id == OURS and held.token_party == record.owner:
-            ours = wire.decode(held.document)
-    return ours
+def means(record: Held, cdr: Held) -> bool:
+    """Whether a CDR of an id that the record lists is the one that it means: the sender's, or one of ours that was
+    charged with a token of the sender's."""
+    if cdr.partner_id == record.partner_id:
+        return cdr.owner == record.owner
+    return cdr.partner_id == OURS and cdr.token_party == record.owner
 
 
-def _elsewhere(tx: Tx, record: Held, wanted: set[str]) -> dict[str, str]:
+def _cdr(tx: Tx, record: Held, id: str) -> Held | None:
+    """The CDR that the record means, the sender's before one of ours."""
+    found = [cdr for cdr in objects.find(tx, "cdrs", id) if means(record, cdr)]
+    return max(found, key=lambda cdr: cdr.partner_id, default=None)
+
+
+def _elsewhere(tx: Tx, record: Held) -> Mapping[str, str]:
     """Which of the CDRs stand on other records of the same party, and on which invoice."""
     found: dict[str, str] = {}
-    after = 0
-    while some := objects.listing(
-        tx, KIND, partner_id=record.partner_id, owner=record.owner, after_seq=after, limit=AT_ONCE
-    ):
-        after = some[-1].seq
-        for held in some:
-            if held.seq == record.seq:
-                continue
-            other = wire.decode(held.document)
-            for id in other.get("cdrs") or ():
-                if isinstance(id, str) and id.casefold() in wanted:
-                    found.setdefault(id.casefold(), str(other.get("invoice_id")))
+    for id, others in recorded_cdrs.sharing(tx, record.seq).items():
+        for seq in others:
+            other = objects.by_seq(tx, seq)
+            if other is not None and (other.partner_id, other.owner) == (record.partner_id, record.owner):
+                found.setdefault(id, invoice_id(wire.decode(other.document)))
     return found
+
+
+def _subject(partner: Partner, record: Held) -> str:
+    return f"{partner.name}: {KIND} {record.owner}*{record.id}"
