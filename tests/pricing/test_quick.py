@@ -42,7 +42,7 @@ def test_it_never_says_more_than_the_reference_engine(
     prices: Document, charge: Document, zone: str | None, data: st.DataObject
 ) -> None:
     taxes_known = data.draw(st.integers(0, 9)) > 0
-    charge = _with_totals(charge)
+    charge = with_totals(charge)
     with suppress(CannotBePriced):
         charge = charge | cdr_costs(charge, [prices], zone, taxes_known=taxes_known)
     broken = data.draw(st.just("nothing") | st.sampled_from(list(BROKEN)))
@@ -50,7 +50,7 @@ def test_it_never_says_more_than_the_reference_engine(
     event(f"{broken}: {'yes' if held(document, prices, zone, taxes_known) else 'no'}")
 
 
-def _with_totals(charge: Document) -> Document:
+def with_totals(charge: Document) -> Document:
     timeline, _ = read_timeline(charge, STANDARD)
     if timeline is None:
         return charge

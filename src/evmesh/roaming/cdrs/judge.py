@@ -12,14 +12,17 @@
 The verdict about the money is that of the price list where there is one, else of the pushed tariffs, else of its own:
 what was agreed goes before what was told, and that before what the bill says of itself. A level that cannot price says
 nothing, and the next one decides. A credit is judged by the CDR that it takes back: it is whole, or it differs.
+
+The report of a CDR that agrees is short: of its levels only those stand there that have an error or a warning.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -27,12 +30,16 @@ from evmesh.base.findings import Finding
 from evmesh.billing import checks, signed_data
 from evmesh.billing.checks import Circumstances
 from evmesh.billing.contracts import USUAL, Contract
+from evmesh.ocpi import wire
 from evmesh.ocpi.releases import RELEASES
 from evmesh.ports import Document
-from evmesh.pricing.bill import amount_document
-from evmesh.pricing.check import Check, check
+from evmesh.pricing.bill import Bill, amount_document
+from evmesh.pricing.check import check
+from evmesh.pricing.habits import Habit
 from evmesh.pricing.plan import embedded_tariffs
 from evmesh.pricing.policy import STANDARD, PricingPolicy, policy_from
+from evmesh.pricing.quick import Quick
+from evmesh.pricing.taxes import Amount
 
 Outcome = Literal["passed", "noted", "failed", "not_checked"]
 """`noted`: there are warnings, `failed`: errors."""
@@ -72,30 +79,11 @@ class Judgement:
 
 def judge(case: Case) -> Judgement:
     """The judgement about a canonical CDR. Never raises on odd documents."""
-    levels: dict[str, Document] = {"well_formed": _level(case.read)}
-    taxes_known = knows_taxes(case.release)
-    policy = _policy(msgspec.json.encode(case.contract.policy)) if case.contract.policy else STANDARD
-    own = embedded_tariffs(case.cdr)
-
-    asked: dict[str, _Question] = {}
-    if case.contract.tariffs:
-        asked["price_list"] = [_renamed(case.cdr, each) for each in case.contract.tariffs], policy, True
-    if case.pushed:
-        asked["pushed_tariff"] = case.pushed, policy, taxes_known
-    if own or not case.pushed:
-        asked["own_tariff"] = own, policy, taxes_known
-    if case.pushed and own and _prices(own) == _prices(case.pushed):
-        asked["pushed_tariff"] = asked["own_tariff"]
-    made: dict[str, Check] = {}
-    for name, question in asked.items():
-        twin = next((made[each] for each in made if asked[each] is question), None)
-        made[name] = _answered(case, question) if twin is None else twin
+    asked = _questions(case)
+    made = _quickly(case, asked) or _slowly(case, asked)
     by, decisive = _decisive(made)
-    if decisive.verdict == "differs":
-        # Looking for a habit takes many times as long as pricing: only the level that decides is explained.
-        decisive = _answered(case, asked[by], search=True)
-        made |= {name: decisive for name in asked if asked[name] is asked[by]}
 
+    levels: dict[str, Document] = {"well_formed": _level(case.read)}
     first = next(iter(made.values()))
     inside = [each for each in first.findings if not each.pointer.startswith("/tariffs") and each.code != _ELSEWHERE]
     levels["self_consistent"] = _level([each for each in inside if not each.fatal])
@@ -116,20 +104,109 @@ def judge(case: Case) -> Judgement:
     verdict: str = decisive.verdict
     if case.cdr.get("credit") and case.original is not None:
         by, verdict = "original", _of_credit(case.cdr, case.original)
+    if verdict == "agrees":
+        levels = {name: loud for name, level in levels.items() if (loud := _loud(level)) is not None}
     report: Document = {"verdict": verdict, "by": by, **_money(decisive), "levels": levels}
-    if verdict not in ("agrees", "within_tolerance"):
+    if verdict not in ("agrees", "within_tolerance") and decisive.bill is not None:
         report["bill"] = decisive.bill.document()
     return Judgement(verdict, report)
 
 
-_Question = tuple[Sequence[Document], PricingPolicy, bool]
-"""Tariffs, how they are read, and whether they say anything of taxes."""
+class _Question(NamedTuple):
+    """What a level about money asks: the price under these tariffs. `text` is their JSON."""
+
+    tariffs: Sequence[Any]
+    text: bytes
+    policy: PricingPolicy
+    taxes_known: bool
 
 
-def _answered(case: Case, question: _Question, *, search: bool = False) -> Check:
-    tariffs, policy, taxes_known = question
-    tolerance = case.contract.tolerance
-    return check(case.cdr, tariffs, case.zone, policy, tolerance=tolerance, taxes_known=taxes_known, search=search)
+class _Answer(NamedTuple):
+    """What the engines say. A quick yes has no bill."""
+
+    verdict: str
+    claimed: Amount | None
+    expected: Amount | None
+    difference: Amount | None
+    habits: Sequence[Habit]
+    findings: Sequence[Finding]
+    bill: Bill | None
+
+
+def _questions(case: Case) -> dict[str, _Question]:
+    """By level, the decisive one first. The same question stands at two levels where own and pushed tariffs cost the
+    same."""
+    policy = _policy(msgspec.json.encode(case.contract.policy)) if case.contract.policy else STANDARD
+    taxes_known = knows_taxes(case.release)
+
+    def question(tariffs: Sequence[Any], taxes_known: bool) -> _Question:
+        return _Question(tariffs, wire.encode(tariffs), policy, taxes_known)
+
+    own = question(embedded_tariffs(case.cdr), taxes_known)
+    asked: dict[str, _Question] = {}
+    if case.contract.tariffs:
+        asked["price_list"] = question([_renamed(case.cdr, each) for each in case.contract.tariffs], True)
+    if case.pushed:
+        pushed = question(case.pushed, taxes_known)
+        asked["pushed_tariff"] = own if _cost_the_same(own.text, pushed.text) else pushed
+    if own.tariffs or not case.pushed:
+        asked["own_tariff"] = own
+    return asked
+
+
+def _quickly(case: Case, asked: Mapping[str, _Question]) -> dict[str, _Answer] | None:
+    """The answers, when the decisive level says yes without more ado."""
+    made: dict[str, _Answer] = {}
+    for name, question in asked.items():
+        twin = next((made[each] for each in made if asked[each] is question), None)
+        answer = twin or _quick_answer(case, question)
+        if answer is None and not made:
+            return None
+        made[name] = answer or _answer(case, question)
+    return made
+
+
+def _quick_answer(case: Case, question: _Question) -> _Answer | None:
+    prepared = question.text, case.zone, question.policy, question.taxes_known
+    if next(_times_met(*prepared)) == 0:
+        return None
+    engine = _quick(*prepared)
+    found = engine.agreed(case.cdr)
+    if found is None:
+        return None
+    difference = found.claimed - found.expected
+    return _Answer("agrees", found.claimed, found.expected, difference, (), engine.findings, None)
+
+
+def _slowly(case: Case, asked: Mapping[str, _Question]) -> dict[str, _Answer]:
+    """The answers of the reference engine. Looking for a habit takes many times as long as pricing: only the level
+    that decides is explained."""
+    made: dict[str, _Answer] = {}
+    for name, question in asked.items():
+        twin = next((made[each] for each in made if asked[each] is question), None)
+        made[name] = twin or _answer(case, question)
+    by, decisive = _decisive(made)
+    if decisive.verdict == "differs":
+        explained = _answer(case, asked[by], search=True)
+        made |= {name: explained for name in asked if asked[name] is asked[by]}
+    return made
+
+
+def _answer(case: Case, question: _Question, *, search: bool = False) -> _Answer:
+    found = check(
+        case.cdr,
+        question.tariffs,
+        case.zone,
+        question.policy,
+        tolerance=case.contract.tolerance,
+        taxes_known=question.taxes_known,
+        search=search,
+    )
+    claimed = None if found.claim is None else found.claim.amount
+    expected = None
+    if found.bill.priced:
+        expected = -found.bill.total if claimed is not None and (claimed.net or 0) < 0 else found.bill.total
+    return _Answer(found.verdict, claimed, expected, found.difference, found.habits, found.findings, found.bill)
 
 
 def knows_taxes(release: str) -> bool:
@@ -147,7 +224,7 @@ def suspicious(report: Document) -> list[Document]:
     ]
 
 
-def _decisive(made: Mapping[str, Check]) -> tuple[str, Check]:
+def _decisive(made: Mapping[str, _Answer]) -> tuple[str, _Answer]:
     for name in PRICED:
         if name in made and made[name].verdict != "cannot_be_priced":
             return name, made[name]
@@ -160,18 +237,16 @@ def _of_credit(credit: Document, original: Document) -> str:
     return "differs" if checks.credit_mismatch(credit, original) else "agrees"
 
 
-def _money(found: Check) -> Document:
-    sign = -1 if found.claim is not None and (found.claim.amount.net or 0) < 0 else 1
-    expected = -found.bill.total if sign < 0 else found.bill.total
+def _money(found: _Answer) -> Document:
     return {
-        "claimed": None if found.claim is None else amount_document(found.claim.amount),
-        "expected": amount_document(expected) if found.bill.priced else None,
+        "claimed": None if found.claimed is None else amount_document(found.claimed),
+        "expected": None if found.expected is None else amount_document(found.expected),
         "difference": None if found.difference is None else amount_document(found.difference),
         "habits": [{"code": habit.code, "text": habit.text} for habit in found.habits],
     }
 
 
-def _priced_level(found: Check) -> Document:
+def _priced_level(found: _Answer) -> Document:
     level = _level([each for each in found.findings if each.pointer.startswith("/tariffs") or each.fatal])
     if found.verdict == "differs":
         level["outcome"] = "failed"
@@ -197,6 +272,21 @@ def _note(level: Document, finding: Finding) -> None:
         level["outcome"] = "noted"
 
 
+def _loud(level: Document) -> Document | None:
+    """The level without remarks; None when it has nothing to say."""
+    findings = [each for each in level.get("findings", ()) if each["severity"] != "info"]
+    if level["outcome"] in ("passed", "not_checked") and not findings:
+        return None
+    return level | {"findings": findings}
+
+
+@functools.lru_cache(4096)
+def _cost_the_same(one: bytes, other: bytes) -> bool:
+    """Whether tariffs, as JSON, differ in nothing that decides a price."""
+    first, second = _prices(wire.decode(one)), _prices(wire.decode(other))
+    return bool(first) and first == second
+
+
 def _prices(tariffs: Any) -> list[Document]:
     """What of tariffs decides a price."""
     return [
@@ -216,3 +306,14 @@ def _renamed(cdr: Document, tariff: Mapping[str, Any]) -> Document:
 @functools.lru_cache(64)
 def _policy(text: bytes) -> PricingPolicy:
     return policy_from(msgspec.json.decode(text))
+
+
+@functools.lru_cache(4096)
+def _times_met(text: bytes, zone: str | None, policy: PricingPolicy, taxes_known: bool) -> Iterator[int]:
+    """Counts how often tariffs were met: to make an engine takes as long as a few charges, and may never pay off."""
+    return itertools.count()
+
+
+@functools.lru_cache(1024)
+def _quick(text: bytes, zone: str | None, policy: PricingPolicy, taxes_known: bool) -> Quick:
+    return Quick(wire.decode(text), zone, policy, taxes_known=taxes_known)
