@@ -222,6 +222,7 @@ class _Pricer:
         self.zone = zone
         self.policy = policy
         self.findings = findings
+        self.told = {(finding.code, finding.pointer) for finding in findings}
         self.unpriced: dict[str, Fraction] = {}
         self.pieces: list[_Piece] = []
         self.expiry_reported = timeline.total("RESERVATION_EXPIRES") > 0
@@ -229,7 +230,8 @@ class _Pricer:
 
     def say(self, severity: Severity, code: str, at: str, message: str) -> None:
         """Adds a finding, once for each place."""
-        if not any(finding.code == code and finding.pointer == at for finding in self.findings):
+        if (code, at) not in self.told:
+            self.told.add((code, at))
             self.findings.append(Finding(severity, code, at, message))
 
     def lines(self, chosen: Sequence[int]) -> list[Line]:
