@@ -29,8 +29,8 @@ T = TypeVar("T")
 
 TARGET_SECONDS = 10.0
 START = datetime(2026, 5, 1, tzinfo=UTC)
-VOLT = Company(name="Volt AB", country="SE", vat_id="SE556000000001", endpoint="5560000000", endpoint_scheme="0007")
-DRIVER = Company(name="Driver AB", country="SE", vat_id="SE556000000101", endpoint="5560000001", endpoint_scheme="0007")
+VOLT = Company(name="Volt AB", country="SE", vat_id="SE556000000101", endpoint="5560000001", endpoint_scheme="0007")
+DRIVER = Company(name="Driver AB", country="SE", vat_id="SE556000001901", endpoint="5560000019", endpoint_scheme="0007")
 
 
 def cdr(number: int) -> dict[str, Any]:

