@@ -179,5 +179,7 @@ def test_what_came_late_stays_late(cdrs: Any, driver: Path) -> None:
     received(driver, bill("LATE", 20), after=timedelta(days=31))
     cdrs("check")
 
-    found = {each["cdr"]: each["levels"]["plausible"].get("findings", []) for each in cdrs("list", "--json").json}
+    found = {
+        each["cdr"]: each["levels"].get("plausible", {}).get("findings", []) for each in cdrs("list", "--json").json
+    }
     assert {key for key, findings in found.items() if "late" in {each["code"] for each in findings}} == {"SE*VLT*LATE"}
