@@ -139,6 +139,31 @@ def test_limits_steps_and_unknown_taxes_are_said() -> None:
     assert explain_bill(price(charge, [], ZONE))[0] == "This charge cannot be priced."
 
 
+def test_a_reservation_and_its_fee_are_told_from_the_charge() -> None:
+    reserving = tariff(
+        element(component("TIME", 2, vat=21), component("FLAT", 3, vat=21), reservation="RESERVATION"),
+        element(component("FLAT", 1, vat=21), component("ENERGY", "0.25", vat=21)),
+        tax_included="N/A",
+    )
+    charge = cdr(
+        period("2026-01-12T09:00:00Z", RESERVATION_TIME=1),
+        period("2026-01-12T10:00:00Z", ENERGY=4),
+        end="2026-01-12T11:00:00Z",
+    )
+    assert explain_bill(price(charge, [reserving], ZONE)) == [
+        "Period 1, Reservation: 1 h × 2 = 2 EUR (because: Reservation)",
+        "Period 1, Reservation, once: 3 EUR (because: Reservation)",
+        "Period 2, Energy: 4 kWh × 0.25 = 1 EUR (because: always)",
+        "Period 2, Once per charge: 1 EUR (because: always)",
+        "Total: 7.00 EUR before taxes, 7.00 EUR after taxes",
+    ]
+
+
+@pytest.mark.parametrize("bound", ["min_kwh", "min_duration", "min_power", "min_current"])
+def test_a_bound_that_excludes_nothing_is_not_said(bound: str) -> None:
+    assert explain(tariff(element(component("ENERGY", 1), **{bound: 0})))[2] == "Energy: 1 EUR per kWh."
+
+
 def test_every_day_is_every_day() -> None:
     week = [*WORKDAYS, "SATURDAY", "SUNDAY"]
     assert "Energy, every day: 1 EUR per kWh." in explain(tariff(element(component("ENERGY", 1), day_of_week=week)))

@@ -112,6 +112,7 @@ def _local(bill: Bill, text: Any) -> datetime | None:
 
 
 def _row(line: Line, bill: Bill, language: str, starts: Sequence[str]) -> dict[str, str]:
+    from evmesh.pricing.explain import what_for
     from evmesh.pricing.words import words
 
     says = words(language)
@@ -124,7 +125,7 @@ def _row(line: Line, bill: Bill, language: str, starts: Sequence[str]) -> dict[s
     if line.period is not None:
         row["period"] = str(line.period + 1)
         row["from"] = starts[line.period] if line.period < len(starts) else ""
-    row["what"] = says["RESERVATION" if line.dimension.startswith("RESERVATION") else line.dimension]
+    row["what"] = what_for(line, says)
     unit = {"ENERGY": "kWh", "FLAT": ""}.get(line.dimension, "h")
     if unit:
         stepped = f"{figure(line.volume, language)} → " if line.surplus else ""

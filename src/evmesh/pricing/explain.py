@@ -69,6 +69,13 @@ def explain_bill(bill: Bill, language: str = "en") -> list[str]:
     return said + [str(finding) for finding in bill.findings if finding.severity != "info"]
 
 
+def what_for(line: Line, says: Words) -> str:
+    """What a line asks money for: energy, a start fee, the time of a reservation or the fee for one."""
+    if line.field != "total_reservation_cost":
+        return says[str(line.dimension)]
+    return says["RESERVATION"] + (f", {says['kind_FLAT']}" if line.dimension == "FLAT" else "")
+
+
 def _is_free(plan: Plan) -> bool:
     return all(component.price == 0 for element in plan.elements for component in element.components) and not (
         plan.minimum
@@ -145,7 +152,7 @@ def _range(
     most: Fraction | int | None,
     shown: Callable[[Fraction | int], str],
 ) -> list[str]:
-    if least is None and most is None:
+    if not least and most is None:
         return []
     low = "first" if what in ("kwh", "time") else "below"
     high = "after" if what in ("kwh", "time") else "above"
@@ -179,7 +186,7 @@ def _line(line: Line, bill: Bill, says: Words) -> str:
         key = "rounding" if line.kind == "rounding" else "limit_up" if amount > 0 else "limit_down"
         return f"{says[key]}: {_short(amount, says)} {bill.currency}"
     unit = {"ENERGY": "kWh", "FLAT": ""}.get(line.dimension, "h")
-    head = f"{says['line_period'].format(n=(line.period or 0) + 1)}, {_dimension(line.dimension, says)}"
+    head = f"{says['line_period'].format(n=(line.period or 0) + 1)}, {what_for(line, says)}"
     if line.surplus:
         volume, billed = _short(line.volume, says), _short(line.billed, says)
         head += f", {says['line_step'].format(volume=volume, unit=unit, billed=billed)}"
@@ -190,10 +197,6 @@ def _line(line: Line, bill: Bill, says: Words) -> str:
         vat = f", {says['plus_vat' if line.amount.net == cost else 'with_vat'].format(vat=_number(line.vat, says))}"
     grounds = says["line_because"].format(reason=because(line.reason, says))
     return f"{head}: {reckoned}{_short(cost, says)} {bill.currency}{vat} ({grounds})"
-
-
-def _dimension(dimension: str, says: Words) -> str:
-    return says["RESERVATION"] if dimension.startswith("RESERVATION") else says[dimension]
 
 
 def _short(value: Fraction, says: Words) -> str:

@@ -378,7 +378,7 @@ class _Pricer:
             surplus=surplus / piece.unit,
             step_size=None if piece.dimension == "FLAT" else component.step_size,
             price=component.price,
-            vat=component.vat,
+            vat=component.vat if plan.tax in ("NO", "YES") else None,
         )
 
     def limit_lines(self, lines: Sequence[Line], chosen: Sequence[int]) -> list[Line]:

@@ -85,7 +85,6 @@ ENGLISH: Words = {
     "line_step": "{volume} {unit} billed as {billed}",
     "line_because": "because: {reason}",
     "because_always": "always",
-    "because_kind": "{kind}",
     "because_window": "{now} local time is within {start}-{end}",
     "because_dates": "{now} is from {start} until {end}",
     "because_energy": "{now} kWh so far",
@@ -177,7 +176,6 @@ SWEDISH: Words = {
     "line_step": "{volume} {unit} debiteras som {billed}",
     "line_because": "eftersom: {reason}",
     "because_always": "alltid",
-    "because_kind": "{kind}",
     "because_window": "klockan {now} lokal tid ligger inom {start}-{end}",
     "because_dates": "{now} är från {start} till {end}",
     "because_energy": "{now} kWh hittills",
@@ -204,6 +202,8 @@ def because(grounds: Iterable[Because], says: Words) -> str:
 
 
 def _ground(ground: Because, says: Words) -> str:
+    if ground.key == "kind":
+        return says[ground.values["kind"]]
     key = ground.key if ground.key.startswith("day_") else f"because_{ground.key}"
     return says[key].format(**ground.values)
 
