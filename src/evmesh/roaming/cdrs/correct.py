@@ -78,7 +78,7 @@ def rebill(tx: Tx, node: Node, held: Held, *, tariff: Document | None = None) ->
             session,
             tariffs,
             cdr["cdr_location"],
-            _zone(tx, held, cdr),
+            zone_of(tx, held, cdr),
             id=id,
             issued_at=node.clock(),
             signed_data=cdr.get("signed_data"),
@@ -136,8 +136,8 @@ def _periods(tx: Tx, held: Held, cdr: Document, tariffs: list[Document]) -> list
     ]
 
 
-def _zone(tx: Tx, held: Held, cdr: Document) -> str:
-    """Whose clock counts: the Location's, or its country's where it is no more."""
+def zone_of(tx: Tx, held: Held, cdr: Document) -> str:
+    """Whose clock counts for a CDR of ours: the Location's, or its country's where it is no more."""
     place = cdr["cdr_location"]
     location = objects.get(tx, "locations", _key(held, place["id"]), absent=True)
     return Site(place if location is None else wire.decode(location.document), {}, {}).zone

@@ -34,7 +34,7 @@ from evmesh.ocpi import wire
 from evmesh.ocpi.releases import RELEASES
 from evmesh.ports import Document
 from evmesh.pricing.bill import Bill, amount_document
-from evmesh.pricing.check import check
+from evmesh.pricing.check import Check, check
 from evmesh.pricing.habits import Habit
 from evmesh.pricing.plan import embedded_tariffs
 from evmesh.pricing.policy import STANDARD, PricingPolicy, policy_from
@@ -193,7 +193,16 @@ def _slowly(case: Case, asked: Mapping[str, _Question]) -> dict[str, _Answer]:
 
 
 def _answer(case: Case, question: _Question, *, search: bool = False) -> _Answer:
-    found = check(
+    found = _checked(case, question, search=search)
+    claimed = None if found.claim is None else found.claim.amount
+    expected = None
+    if found.bill.priced:
+        expected = -found.bill.total if claimed is not None and (claimed.net or 0) < 0 else found.bill.total
+    return _Answer(found.verdict, claimed, expected, found.difference, found.habits, found.findings, found.bill)
+
+
+def _checked(case: Case, question: _Question, *, search: bool) -> Check:
+    return check(
         case.cdr,
         question.tariffs,
         case.zone,
@@ -202,11 +211,12 @@ def _answer(case: Case, question: _Question, *, search: bool = False) -> _Answer
         taxes_known=question.taxes_known,
         search=search,
     )
-    claimed = None if found.claim is None else found.claim.amount
-    expected = None
-    if found.bill.priced:
-        expected = -found.bill.total if claimed is not None and (claimed.net or 0) < 0 else found.bill.total
-    return _Answer(found.verdict, claimed, expected, found.difference, found.habits, found.findings, found.bill)
+
+
+def reckoned(case: Case, by: str | None) -> Check:
+    """The whole bill by the tariffs of one level, or of the first that there is, and what the CDR claims beside it."""
+    asked = _questions(case)
+    return _checked(case, asked.get(str(by)) or next(iter(asked.values())), search=True)
 
 
 def knows_taxes(release: str) -> bool:
