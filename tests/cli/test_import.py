@@ -13,7 +13,7 @@ import pytest
 
 from evmesh.ocpi.releases import RELEASES
 from tests.cli.conftest import Evmesh
-from tests.roaming.calls import cdr, location, session, tariff, token
+from tests.roaming.calls import cdr, location, record, session, tariff, token
 from tests.shared import SHARED, needs_shared
 
 VLT = ("SE", "VLT")
@@ -201,6 +201,23 @@ def test_lists(evmesh: Evmesh, stocked: Path, kind: str) -> None:
         documents = evmesh("-C", stocked, "list", kind, *whose, "--json").json
         assert len(documents) == count
     assert OF_A_CPO[kind]["id"] in evmesh("-C", stocked, "list", kind).out
+
+
+def test_a_record_of_an_invoice_is_taken_in_for_whom_its_cdrs_name(
+    evmesh: Evmesh, stocked: Path, tmp_path: Path
+) -> None:
+    """Whoever invoices with another system tells partners so what stands on its invoices."""
+    path = tmp_path / "records.json"
+    path.write_bytes(text([record(VLT, "R1", "C1"), record(VLT, "R2", "C99"), record(("NO", "FJD"), "R3", "C1")]))
+    taken = evmesh("-C", stocked, "import", "ocpi", "invoicereconciliation", path)
+    assert taken.status == 1
+    assert "item 2: error: /cdrs: none of its CDRs is held" in taken.out
+    assert "item 3: error: /party_id: NO*FJD is not one of our parties" in taken.out
+    listed = evmesh("-C", stocked, "list", "invoicereconciliation")
+    assert "INV-R1" in listed.out
+    assert "1 invoicereconciliation" in listed.out
+    assert evmesh("-C", stocked, "show", "invoicereconciliation", "r1").json["cdrs"] == ["C1"]
+    assert "no words" in evmesh("-C", stocked, "show", "invoicereconciliation", "R1", "--release", "2.2.1").sentence
 
 
 def test_a_list_can_be_cut_short(evmesh: Evmesh, volt: Path, tmp_path: Path) -> None:

@@ -7,20 +7,24 @@ import pytest
 
 from evmesh.ports import Document, Nonsense, Partner, Reply, Unreachable
 from evmesh.roaming import publish, pull, receive
+from evmesh.roaming.invoicereconciliation.reconcile import WRONG_CDRS
 from evmesh.roaming.node import Node, Roaming
-from evmesh.roaming.pull import PullResult
+from evmesh.roaming.pull import RECORDS, PullResult
 from evmesh.store import aside, faults, objects, partners, pulls
 from tests.roaming.calls import (
     DOCUMENTS,
     EMS,
     RELEASES,
+    VOLTERA,
     Clock,
     Peers,
     befriend,
     call,
+    cdr,
     document_of,
     location,
     page,
+    record,
     say,
     session,
     stamp,
@@ -339,11 +343,27 @@ async def test_what_can_be_pulled_follows_the_roles_of_both_sides(node: Node) ->
 
 
 async def test_everything_goes_through_all_modules(node: Node, peers: Peers) -> None:
-    partner = await befriend(node, roles=(("CPO", EMS), ("EMSP", EMS)))
+    partner = await befriend(node, roles=(("CPO", EMS), ("EMSP", EMS)), modules=pull.MODULES)
 
     results = await pull.everything(node, partner, full=True)
 
     assert [result.module for result in results] == list(pull.MODULES)
+
+
+async def test_a_pulled_record_of_an_invoice_is_held_against_the_cdrs(node: Node, peers: Peers) -> None:
+    partner = await befriend(node, release="2.3.0", roles=CPO, modules=pull.MODULES)
+    peers.lists["cdrs.sender.list"] = [page(cdr(EMS, "C1", VOLTERA))]
+    empty = record(EMS, "R2") | {"cdrs": []}
+    peers.lists["invoicereconciliation.sender.list"] = [page(record(EMS, "R1", "C1", "C2"), empty)]
+
+    results = {each.module: each for each in await pull.everything(node, partner, full=True)}
+
+    assert (results[RECORDS].created, results[RECORDS].aside) == (1, 1)
+    details = [each.detail for each in await node.store.read(lambda tx: faults.open_faults(tx, kind=WRONG_CDRS))]
+    assert details == ["1 of 2 CDRs are not known here: C2"]
+    peers.lists["cdrs.sender.list"] = [page(cdr(EMS, "C2", VOLTERA))]
+    await pull.pull(node, partner, "cdrs", full=True)
+    assert await node.store.read(lambda tx: faults.open_faults(tx, kind=WRONG_CDRS)) == []
 
 
 async def until(node: Node, enough: Any) -> None:

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     tokens = "tokens"
     sessions = "sessions"
     cdrs = "cdrs"
+    invoicereconciliation = "invoicereconciliation"
 
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="The file, also gzipped, or - for standard input.")]

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from evmesh.store.database import Store
     from evmesh.store.objects import Held
 
-OBJECTS = {"locations": "Location", "sessions": "Session", "cdrs": "CDR", "tariffs": "Tariff", "tokens": "Token"}
 AT_ONCE = 500
 
 
@@ -30,6 +29,7 @@ class Kind(StrEnum):
     cdrs = "cdrs"
     tariffs = "tariffs"
     tokens = "tokens"
+    invoicereconciliation = "invoicereconciliation"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -120,6 +120,10 @@ COLUMNS: dict[Kind, dict[str, Any]] = {
         "uid": "uid", "type": "type", "contract": "contract_id", "issuer": "issuer",
         "valid": "valid", "whitelist": "whitelist", "last updated": "last_updated",
     },
+    Kind.invoicereconciliation: {
+        "id": "id", "party": lambda d: f"{d['country_code']}*{d['party_id']}", "invoice": "invoice_id",
+        "CDRs": lambda d: len(d.get("cdrs") or ()), "last updated": "last_updated",
+    },
 }  # fmt: skip
 
 
@@ -141,6 +145,7 @@ def show(
 ) -> None:
     from evmesh.ocpi.releases import RELEASES
     from evmesh.ocpi.wire import decode
+    from evmesh.roaming.kinds import NAMES
 
     if release is not None and release not in RELEASES:
         raise typer.BadParameter(f"evmesh speaks {', '.join(RELEASES)}, not {release!r}")
@@ -153,12 +158,12 @@ def show(
         if owner is not None:
             found = [held for held in found if held.owner == owner]
         if not found:
-            raise Failure(f"there is no {OBJECTS[kind]} {id}")
+            raise Failure(f"there is no {NAMES[kind]} {id}")
         if len(found) > 1:
             names = ", ".join(sorted({f"{held.owner}*{held.id}" for held in found}))
             raise Failure(f"several {kind} have that id: {names}")
         held = found[0]
-        output.as_json(decode(held.document) if release is None else await said(node, OBJECTS[kind], held, release))
+        output.as_json(decode(held.document) if release is None else await said(node, NAMES[kind], held, release))
 
     with_node(context, work)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -21,15 +21,18 @@ from evmesh.ocpi import wire
 from evmesh.ocpi.dialect import dialect
 from evmesh.ocpi.releases import NEWEST, RELEASES
 from evmesh.ocpi.status_codes import NotJson
-from evmesh.ports import Document, Party
-from evmesh.roaming import publish
+from evmesh.ports import Document, Partner, Party
+from evmesh.roaming import kinds, publish
+from evmesh.roaming.invoicereconciliation.sender import KIND as RECORDS
+from evmesh.roaming.invoicereconciliation.sender import invoiced_to
 from evmesh.roaming.node import Node
 from evmesh.store import partners as partners_table
 from evmesh.store.objects import Outcome
 from evmesh.store.transaction import Tx
 
-OBJECTS = {"locations": "Location", "tariffs": "Tariff", "sessions": "Session", "cdrs": "CDR", "tokens": "Token"}
 OWNER_ROLE = {"locations": "CPO", "tariffs": "CPO", "sessions": "CPO", "cdrs": "CPO", "tokens": "EMSP"}
+"""A record of an invoice is of whoever wrote it, in any role."""
+
 BATCH = 200
 
 
@@ -115,12 +118,12 @@ def _is_json(line: bytes) -> bool:
 
 def candidates(node: Node, kind: str, found: Iterable[tuple[str, bytes]], release: str) -> Iterator[Candidate]:
     """Our own objects as a release words them. Where it does not name the owner, our first party of the role is it."""
-    role = OWNER_ROLE[kind]
-    owner = next((party.party for party in node.parties if party.role == role), None)
+    role = OWNER_ROLE.get(kind)
+    owner = next((party.party for party in node.parties if role in (None, party.role)), None)
     for position, body in found:
         context = wire.Context(owner=owner, token_party=owner if kind == "tokens" else None)
         try:
-            read = wire.read(OBJECTS[kind], body, dialect(release), context)
+            read = wire.read(kinds.NAMES[kind], body, dialect(release), context)
         except NotJson as error:
             yield Candidate(position, None, [Finding("error", "not_json", "", error.message, True)])
             continue
@@ -150,27 +153,39 @@ async def take(
 
 
 async def _store(node: Node, kind: str, good: list[tuple[str, Document]], imported: Imported) -> None:
-    def all_of_them(tx: Tx) -> list[Outcome]:
+    def all_of_them(tx: Tx) -> list[Outcome | None]:
         partners = [p for p in partners_table.all_partners(tx) if p.status == "registered"]
-        return [publish.put_own(tx, node, kind, document, partners=partners)[0] for _, document in good]
+        return [_put(tx, node, kind, document, partners) for _, document in good]
 
     if not good:
         return
-    for outcome in await node.store.write(all_of_them):
-        name = outcome.value
+    for (position, _), outcome in zip(good, await node.store.write(all_of_them), strict=True):
+        if outcome is None:
+            message = "none of its CDRs is held, so nobody knows between whom the invoice is"
+            imported.findings.append((position, Finding("error", "no_cdrs", "/cdrs", message, True)))
+        name = "refused" if outcome is None else outcome.value
         setattr(imported, name, getattr(imported, name) + 1)
+
+
+def _put(tx: Tx, node: Node, kind: str, document: Document, partners: Sequence[Partner]) -> Outcome | None:
+    """None for a record of an invoice that is for nobody."""
+    to = invoiced_to(tx, document) if kind == RECORDS else None
+    if kind == RECORDS and to is None:
+        return None
+    return publish.put_own(tx, node, kind, document, partners=partners, to=to)[0]
 
 
 def _objections(node: Node, kind: str, document: Document) -> list[Finding]:
     """Why we must not publish this as ours."""
-    name = OBJECTS[kind]
+    name = kinds.NAMES[kind]
     if not wire.keeps_rules(RELEASES[NEWEST], name, wire.encode(document), document):
         errors = [finding for finding in wire.check(name, document, NEWEST) if finding.severity == "error"]
         if errors:
             return errors
     owner: Party = (document["country_code"], document["party_id"])
-    if node.ours(owner, OWNER_ROLE[kind]) is None:
-        message = f"{'*'.join(owner)} is not one of our parties in the role {OWNER_ROLE[kind]}"
+    role = OWNER_ROLE.get(kind)
+    if node.ours(owner, role) is None:
+        message = f"{'*'.join(owner)} is not one of our parties" + (f" in the role {role}" if role else "")
         return [Finding("error", "not_ours", "/party_id", message, True)]
     return []
 

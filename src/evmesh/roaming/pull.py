@@ -32,13 +32,16 @@ from evmesh.ocpi.types import timestamp
 from evmesh.ports import Document, Partner, PartnerError, Party, Reply
 from evmesh.roaming import receive
 from evmesh.roaming.cdrs import check
+from evmesh.roaming.invoicereconciliation import incoming
+from evmesh.roaming.invoicereconciliation.receiver import KIND as RECORDS
+from evmesh.roaming.invoicereconciliation.receiver import has_cdrs
 from evmesh.roaming.node import Node
 from evmesh.store import aside, faults, objects, partners, pulls
 from evmesh.store.objects import Outcome
 from evmesh.store.transaction import Tx, current_change
 
-MODULES = ("locations", "tariffs", "tokens", "sessions", "cdrs")
-"""What can be pulled, in the order in which it is: Sessions refer to what comes before them."""
+MODULES = ("locations", "tariffs", "tokens", "sessions", "cdrs", "invoicereconciliation")
+"""What can be pulled, in the order in which it is: each refers to what comes before it."""
 
 REMOVED_BY_ABSENCE = frozenset({"locations", "tariffs"})
 OVERLAP = timedelta(hours=1)
@@ -298,7 +301,8 @@ class _Run:
         for item in items:
             name = self._name(item)
             try:
-                accepted = receive.accept(tx, self.partner, self.partner.dialect, self.module, item)
+                rule = has_cdrs if self.module == RECORDS else None
+                accepted = receive.accept(tx, self.partner, self.partner.dialect, self.module, item, rule=rule)
             except receive.Foreign as error:
                 self.result.foreign += 1
                 self.result.note(name, [Finding("error", "foreign", "/party_id", error.message, True)])
@@ -311,6 +315,8 @@ class _Run:
                 objects.come_back(tx, held.seq)
             if self.module == "cdrs" and accepted.stored:
                 check.received(tx, self.node, self.partner, self.partner.dialect, held, accepted.findings)
+            elif self.module == RECORDS and accepted.stored:
+                incoming.told(tx, self.partner, held)
             self.result.note(name, accepted.findings)
             self.present.add(held.key)
             self.owners.add((held.country_code, held.party_id))

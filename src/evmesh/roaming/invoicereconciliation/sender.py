@@ -60,6 +60,19 @@ def retract_record(tx: Tx, node: Node, invoice_id: str) -> int:
     return len(there)
 
 
+def invoiced_to(tx: Tx, record: Document) -> Party | None:
+    """Between whom and us the invoice of a record of ours is, by its CDRs; None when we hold none of them."""
+    owner = objects.party(*kinds.owner(record))
+    for id in record.get("cdrs") or ():
+        for held in objects.find(tx, "cdrs", id):
+            if held.partner_id == OURS and held.owner == owner and held.token_party is not None:
+                country_code, _, party_id = held.token_party.partition("*")
+                return country_code, party_id
+            if held.partner_id != OURS and held.token_party == owner:
+                return held.country_code, held.party_id
+    return None
+
+
 def record_id(invoice_id: str) -> str:
     """A record is named like its invoice where that fits, and always the same."""
     if len(invoice_id) <= LONGEST_ID and invoice_id.isascii() and invoice_id.isprintable():
