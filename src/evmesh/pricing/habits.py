@@ -59,6 +59,7 @@ ROUNDINGS: tuple[Habit, ...] = (
 READINGS: tuple[Habit, ...] = (
     _habit("printed_hours_literally", "the printed hours taken to the letter", hours="printed"),
     _habit("step_size_per_period", "step_size applied to each period", step_size="period"),
+    _habit("step_size_per_price", "step_size applied to what each price asks for", step_size="price"),
     _habit("step_size_ignored", "step_size not applied", step_size="none"),
     _habit("both_times_rounded", "step_size applied to charging and to parking time", step_time="both"),
     _habit("last_time_rounded", "step_size applied to the last kind of time, not to parking", step_time="last"),

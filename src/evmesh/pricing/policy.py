@@ -61,8 +61,8 @@ class PricingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     # Energy that flowed back: at the same price, or not paid for.
     negative_energy: Literal["net", "free"] = "net"
 
-    # Where step_size rounds: once over the session, in each period, or nowhere.
-    step_size: Literal["session", "period", "none"] = "session"
+    # Where step_size rounds: once over the session, for each price, in each period, or nowhere.
+    step_size: Literal["session", "price", "period", "none"] = "session"
     # Which time is rounded: parking when any was priced, the dimension of the last period, or both.
     step_time: Literal["parking_first", "last", "both"] = "parking_first"
     # Which volume step_size looks at: the priced part, or also what no component priced.

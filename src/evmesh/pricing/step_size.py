@@ -47,15 +47,26 @@ def surpluses(uses: Sequence[Use], unpriced: Mapping[str, Fraction], policy: Pri
         return found
     if policy.step_size == "period":
         return [_surplus(use.volume, use) for use in uses]
+    if policy.step_size == "price":
+        by_price: dict[tuple[str, Fraction, int], list[int]] = {}
+        for index, use in enumerate(uses):
+            by_price.setdefault((use.dimension, use.component.price, use.component.step_size), []).append(index)
+        for members in by_price.values():
+            found[members[-1]] = _surplus(_total(uses, members), uses[members[-1]])
+        return found
     for budget in _BUDGETS:
         members = [index for index, use in enumerate(uses) if use.dimension in budget]
         if not members or budget[0] in _left_alone(uses, policy):
             continue
-        total = sum((uses[index].volume for index in members), Fraction(0))
+        total = _total(uses, members)
         if policy.step_volume == "all":
             total += sum((unpriced.get(dimension, Fraction(0)) for dimension in budget), Fraction(0))
         found[members[-1]] = _surplus(total, uses[members[-1]])
     return found
+
+
+def _total(uses: Sequence[Use], members: Sequence[int]) -> Fraction:
+    return sum((uses[index].volume for index in members), Fraction(0))
 
 
 def _left_alone(uses: Sequence[Use], policy: PricingPolicy) -> frozenset[str]:
