@@ -50,9 +50,10 @@ async def test_all_versions_stay_in_order(store: Store, clock: SetClock) -> None
         clock.forward(60)
 
     found = await store.read(lambda tx: tariff_history.versions(tx, 7, "SE*VLT", "T1"))
-    first = await store.read(lambda tx: tariff_history.first_version(tx, 7, "SE*VLT", "T1"))
+    after = await store.read(lambda tx: tariff_history.first_after(tx, 7, "SE*VLT", "T1", NOON))
+    ever = await store.read(lambda tx: tariff_history.first_after(tx, 7, "SE*VLT", "T1", NOON - timedelta(days=1)))
 
     assert [(each.document, each.at - NOON) for each in found] == [
         ("one", timedelta()), ("two", timedelta(minutes=1)), ("three", timedelta(minutes=2)),
     ]  # fmt: skip
-    assert first == found[0]
+    assert (ever, after) == (found[0], found[1])

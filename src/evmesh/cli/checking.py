@@ -1,11 +1,19 @@
-"""`evmesh cdrs check`: whether what partners charge us is right."""
+"""`evmesh cdrs check`: whether what partners charge us is right.
+
+Many CDRs are judged by a process on each core. Each reads the database by itself and hands back the verdicts that have
+changed; this one writes them, stretch by stretch, so that a node that runs meanwhile gets in between, and what was
+written stays when the command is stopped.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import datetime
+import os
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -16,12 +24,19 @@ from evmesh.cli.node import with_node
 from evmesh.cli.progress import progress
 
 if TYPE_CHECKING:
-    from evmesh.ports import Partner
-    from evmesh.roaming.node import Node
-    from evmesh.store.objects import Held
-    from evmesh.store.transaction import Tx
+    from asyncio import AbstractEventLoop
 
-AT_ONCE = 200
+    from evmesh.roaming.cdrs.check import Anew, Stretch
+    from evmesh.roaming.node import Node
+
+AT_ONCE = 1000
+"""How long a stretch is, in numbers of objects."""
+FEW = 5000
+"""So many are judged sooner than other processes have begun."""
+AHEAD = 2
+"""Stretches in hand for each process."""
+
+Run = Callable[["Stretch"], Awaitable["Anew"]]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,25 +57,34 @@ def check_all(
     first, last = moment(since, "--from"), moment(until, "--to")
 
     async def work(node: Node) -> Counter[str]:
+        from evmesh.roaming.cdrs import check
         from evmesh.store import objects
 
         known = await node.store.read(known_partners)
         mine = partner_of(known, partner)
-        found: Counter[str] = Counter()
         counts = await node.store.read(objects.counts)
         total = sum(n for (kind, of), n in counts.items() if kind == "cdrs" and of and mine in (None, of))
-        after = 0
-        with progress("CDRs", total) as done:
-            while True:
-                page: list[Held] = await node.store.read(
-                    partial(objects.listing, kind="cdrs", theirs=True, partner_id=mine, after_seq=after, limit=AT_ONCE)
-                )
-                if not page:
-                    return found
-                after = page[-1].seq
-                found.update(await node.store.write(partial(_judge, node=node, page=page, known=known, since=first,
-                                                            until=last)))  # fmt: skip
-                done(len(page))
+        newest = await node.store.read(objects.newest_seq)
+        found: Counter[str] = Counter()
+        waiting: deque[Awaitable[Anew]] = deque()
+        processes = len(os.sched_getaffinity(0)) if total > FEW else 0
+        with progress("CDRs", total) as done, _hands(node, context.obj.folder, processes) as run:
+
+            async def take() -> None:
+                given = await waiting.popleft()
+                if given.changed:
+                    await node.store.write(partial(check.keep, node=node, given=given))
+                found.update(given.found)
+                done(given.found.total())
+
+            for after in range(0, newest, AT_ONCE):
+                stretch = check.Stretch(after=after, until=after + AT_ONCE, partner_id=mine, since=first, before=last)
+                waiting.append(run(stretch))
+                if len(waiting) > AHEAD * processes:
+                    await take()
+            while waiting:
+                await take()
+        return found
 
     found = with_node(context, work)
     if json:
@@ -71,22 +95,49 @@ def check_all(
         print("there are no such CDRs")
 
 
-def _judge(
-    tx: Tx,
-    *,
-    node: Node,
-    page: list[Held],
-    known: dict[int, Partner],
-    since: datetime | None,
-    until: datetime | None,
-) -> list[str]:
-    from evmesh.ocpi.types import parse_timestamp
-    from evmesh.ocpi.wire import decode
+@contextmanager
+def _hands(node: Node, folder: Path, processes: int) -> Iterator[Run]:
+    """What judges a stretch: so many processes, or this one."""
+    if not processes:
+        from evmesh.roaming.cdrs import check
+
+        yield lambda stretch: node.store.read(partial(check.anew, node=node, stretch=stretch))
+        return
+    import asyncio
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # Fresh processes: none inherits locks or connections of this one.
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, (folder,))
+    try:
+        yield lambda stretch: asyncio.wrap_future(pool.submit(_anew, stretch))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_hand: list[Any] = []
+"""In a process of its own: its event loop and its node."""
+
+
+def _begin(folder: Path) -> None:
+    import asyncio
+    import signal
+    from multiprocessing.util import Finalize
+
+    from evmesh.config import load
+    from evmesh.platform import opened
+
+    # Whoever stops the command is answered by the process that writes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    loop: AbstractEventLoop = asyncio.new_event_loop()
+    node = opened(load(folder))
+    _hand[:] = loop, loop.run_until_complete(node.__aenter__())
+    Finalize(None, lambda: loop.run_until_complete(node.__aexit__(None, None, None)), exitpriority=1)
+
+
+def _anew(stretch: Stretch) -> Anew:
     from evmesh.roaming.cdrs import check
 
-    verdicts = []
-    for held in page:
-        began = parse_timestamp(decode(held.document)["start_date_time"])
-        if (since is None or began >= since) and (until is None or began < until):
-            verdicts.append(check.again(tx, node, known[held.partner_id], held).verdict)
-    return verdicts
+    loop, node = _hand
+    given: Anew = loop.run_until_complete(node.store.read(partial(check.anew, node=node, stretch=stretch)))
+    return given

@@ -241,7 +241,8 @@ def listing(
     token_party: str | None = None,
     absent: bool = False,
     after_seq: int = 0,
-    limit: int = 100,
+    until_seq: int | None = None,
+    limit: int | None = 100,
 ) -> list[Held]:
     """Objects in the order of their creation: ours, all of our partners' (`theirs`), or one partner's."""
     statement = select(*_HELD).where(objects.c.kind == kind, objects.c.seq > after_seq)
@@ -253,9 +254,16 @@ def listing(
         statement = statement.where(objects.c.owner == owner.upper())
     if token_party is not None:
         statement = statement.where(objects.c.token_party == token_party.upper())
+    if until_seq is not None:
+        statement = statement.where(objects.c.seq <= until_seq)
     if not absent:
         statement = statement.where(objects.c.absent_since.is_(None))
     return [Held(*row) for row in tx.execute(statement.order_by(objects.c.seq).limit(limit))]
+
+
+def newest_seq(tx: Tx) -> int:
+    """The number of the newest object; 0 when there is none."""
+    return tx.scalars(select(func.max(objects.c.seq))).one() or 0
 
 
 def counts(tx: Tx) -> dict[tuple[str, int], int]:

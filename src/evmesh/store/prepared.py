@@ -10,7 +10,7 @@ Values are given by name. A list of values cannot be one (`bindparam(expanding=T
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
@@ -52,6 +52,14 @@ class Prepared:
             compiled = self._of(tx)
             changed = sqlite.execute(compiled.text, compiled.parameters(values)).rowcount
         return changed
+
+    def run_all(self, tx: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Run for each of the rows of values; there is at least one."""
+        if (sqlite := tx.info.get(DRIVER)) is None:
+            tx.execute(self._statement, rows)
+        else:
+            compiled = self._of(tx)
+            sqlite.executemany(compiled.text, [compiled.parameters(row) for row in rows])
 
     def _of(self, tx: Connection) -> _Compiled:
         if self._compiled is None:

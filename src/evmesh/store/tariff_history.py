@@ -40,7 +40,8 @@ _VERSIONS = select(*_VERSION).where(
     tariff_versions.c.partner_id == bindparam("partner_id"),
 )
 _OLDEST_FIRST = _VERSIONS.order_by(tariff_versions.c.at, tariff_versions.c.id)
-_IN_ORDER, _FIRST = Prepared(_OLDEST_FIRST), Prepared(_OLDEST_FIRST.limit(1))
+_IN_ORDER = Prepared(_OLDEST_FIRST)
+_AFTER = Prepared(_OLDEST_FIRST.where(tariff_versions.c.at > bindparam("moment")).limit(1))
 _AT = Prepared(
     _VERSIONS.where(tariff_versions.c.at <= bindparam("moment"))
     .order_by(tariff_versions.c.at.desc(), tariff_versions.c.id.desc())
@@ -67,9 +68,9 @@ def tariff_at(tx: Tx, partner_id: int, owner: str, id: str, moment: datetime) ->
     return _one(tx, _AT, partner_id, owner, id, moment=moment)
 
 
-def first_version(tx: Tx, partner_id: int, owner: str, id: str) -> Version | None:
-    """The oldest version that we have."""
-    return _one(tx, _FIRST, partner_id, owner, id)
+def first_after(tx: Tx, partner_id: int, owner: str, id: str, moment: datetime) -> Version | None:
+    """The first version that came to be known after that moment."""
+    return _one(tx, _AFTER, partner_id, owner, id, moment=moment)
 
 
 def versions(tx: Tx, partner_id: int, owner: str, id: str) -> list[Version]:

@@ -118,6 +118,12 @@ def replace(tx: Connection, table: Table, keys: Sequence[str], row: dict[str, An
     _replace(tx.dialect.name, table, tuple(keys), tuple(row)).run(tx, **row)
 
 
+def replace_all(tx: Connection, table: Table, keys: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    """The same for many rows of the same columns."""
+    if rows:
+        _replace(tx.dialect.name, table, tuple(keys), tuple(rows[0])).run_all(tx, rows)
+
+
 @functools.cache
 def _replace(dialect: str, table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Prepared:
     statement = insert(dialect, table).values({name: bindparam(name) for name in names})

@@ -5,7 +5,7 @@ A CDR has one verdict; judging it anew replaces it. `report` is the whole ground
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,18 +14,18 @@ from sqlalchemy import and_, bindparam, func, or_, select
 
 from evmesh.store.prepared import Prepared
 from evmesh.store.schema import cdr_verdicts, objects
-from evmesh.store.transaction import Tx, replace
+from evmesh.store.transaction import Tx, replace_all
 
 LONGEST_CHARGE = timedelta(days=7)
 """A charge that began earlier than this is not looked for among those that overlap."""
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """`seq` is the CDR's. `token`, `evse` and `session` tell charges apart, folded; None where that is not known."""
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """What tells the charge of a CDR apart from others. `seq` is the CDR's; `token`, `evse` and `session` are folded,
+    None where they are not known."""
 
     seq: int
     partner_id: int
-    verdict: str
     currency: str
     start: datetime
     end: datetime
@@ -33,6 +33,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     evse: str | None = None
     session: str | None = None
     is_credit: bool = False
+
+
+class Verdict(Charge, frozen=True, kw_only=True):
+    """What was found about a CDR. `checked_at`: when this was found first."""
+
+    verdict: str
     checked_at: datetime
     report: dict[str, Any]
 
@@ -52,6 +58,9 @@ class Neighbour(msgspec.Struct, frozen=True):
 
 _VERDICT = tuple(cdr_verdicts.c[name] for name in Verdict.__struct_fields__)
 _OF = Prepared(select(*_VERDICT).where(cdr_verdicts.c.seq == bindparam("seq")))
+_BETWEEN = Prepared(
+    select(*_VERDICT).where(cdr_verdicts.c.seq > bindparam("after"), cdr_verdicts.c.seq <= bindparam("until"))
+)
 _MEANWHILE = and_(
     cdr_verdicts.c.start < bindparam("end"),
     cdr_verdicts.c.start >= bindparam("since"),
@@ -74,9 +83,10 @@ _NEIGHBOURS = Prepared(
 )
 
 
-def put(tx: Tx, verdict: Verdict) -> None:
-    """Keep a verdict, in place of the former one."""
-    replace(tx, cdr_verdicts, ["seq"], {name: getattr(verdict, name) for name in Verdict.__struct_fields__})
+def put(tx: Tx, verdicts: Sequence[Verdict]) -> None:
+    """Keep verdicts, each in place of the former one."""
+    rows = [{name: getattr(each, name) for name in Verdict.__struct_fields__} for each in verdicts]
+    replace_all(tx, cdr_verdicts, ["seq"], rows)
 
 
 def get(tx: Tx, seq: int) -> Verdict | None:
@@ -84,28 +94,23 @@ def get(tx: Tx, seq: int) -> Verdict | None:
     return None if row is None else _verdict(row)
 
 
-def neighbours(
-    tx: Tx,
-    seq: int,
-    partner_id: int,
-    *,
-    token: str | None,
-    evse: str | None,
-    session: str | None,
-    start: datetime,
-    end: datetime,
-) -> list[Neighbour]:
+def between(tx: Tx, after_seq: int, until_seq: int) -> dict[int, Verdict]:
+    """The verdicts about CDRs with numbers above the one and not above the other, by number."""
+    return {row[0]: _verdict(row) for row in _BETWEEN.rows(tx, after=after_seq, until=until_seq)}
+
+
+def neighbours(tx: Tx, charge: Charge) -> list[Neighbour]:
     """Other CDRs of the same card or EVSE that overlap in time, and of the same session at any time."""
     rows = _NEIGHBOURS.rows(
         tx,
-        seq=seq,
-        partner_id=partner_id,
-        token=token,
-        evse=evse,
-        session=session,
-        start=start,
-        end=end,
-        since=start - LONGEST_CHARGE,
+        seq=charge.seq,
+        partner_id=charge.partner_id,
+        token=charge.token,
+        evse=charge.evse,
+        session=charge.session,
+        start=charge.start,
+        end=charge.end,
+        since=charge.start - LONGEST_CHARGE,
     )
     return [Neighbour(*row) for row in rows]
 

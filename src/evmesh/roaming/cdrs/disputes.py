@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
+
 from evmesh.billing import dispute as rules
 from evmesh.billing import letter as letters
 from evmesh.billing.contracts import USUAL, Contract
@@ -112,17 +114,7 @@ def _billed_anew(tx: Tx, dispute: Dispute) -> Verdict | None:
     disputed = verdicts.get(tx, dispute.seq)
     if disputed is None:
         return None
-    others = verdicts.neighbours(
-        tx,
-        dispute.seq,
-        dispute.partner_id,
-        token=disputed.token,
-        evse=None,
-        session=disputed.session,
-        start=disputed.start,
-        end=disputed.end,
-    )
-    for each in others:
+    for each in verdicts.neighbours(tx, msgspec.structs.replace(disputed, evse=None)):
         if each.is_credit or each.partner_id != dispute.partner_id or each.seq < dispute.seq:
             continue
         if each.session == disputed.session and (disputed.session is not None or each.start == disputed.start):
