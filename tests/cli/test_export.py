@@ -31,6 +31,16 @@ OURS = [
 THEIRS = [cdr(("NO", "FJD"), "X1", ("SE", "VLT"), remark='a;b,c\n"d"')]
 
 
+STABLE = (
+    "whose partner country_code party_id id session_id start_utc end_utc start_local end_local time_zone "
+    "location_id location_name address postal_code city country evse_uid evse_id connector_id token_country_code "
+    "token_party_id token_uid token_type contract_id auth_method authorization_reference meter_id energy_kwh "
+    "time_hours parking_hours currency cost_before_taxes taxes cost_after_taxes fixed_before_taxes "
+    "energy_before_taxes time_before_taxes parking_before_taxes reservation_before_taxes tariff_ids credit "
+    "credit_reference_id invoice_reference_id remark last_updated "
+)
+
+
 async def fill(folder: Path) -> None:
     settings = config.load(folder)
     store = await Store.open(settings.database, settings.secret_key)
@@ -86,6 +96,11 @@ def test_every_charge_is_a_row_with_every_digit(node: Path, evmesh: Evmesh, tmp_
     assert (found["C2"]["taxes"], found["C2"]["cost_after_taxes"], found["C2"]["partner"]) == ("", "", "")
     assert (found["X1"]["whose"], found["X1"]["partner"], found["X1"]["start_local"]) == ("theirs", "fjord", "")
     assert found["X1"]["remark"] == THEIRS[0]["remark"]
+
+
+def test_columns_stay_what_they_are() -> None:
+    """Somebody's spreadsheet counts on them: a new column comes at the end."""
+    assert " ".join(column.name for column in COLUMNS) == STABLE.strip()
 
 
 def test_a_partners_text_is_no_formula(node: Path, evmesh: Evmesh, tmp_path: Path) -> None:

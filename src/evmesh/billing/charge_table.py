@@ -7,33 +7,14 @@ renamed or moved; new ones come at the end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
-from evmesh.billing.errors import BillingError
+from evmesh.billing.columns import Cell, Column, Type, Unexportable
 from evmesh.billing.money import decimal, exact
 from evmesh.ocpi.types import parse_timestamp
-
-Cell = str | Decimal | datetime | bool | None
-Type = Literal["text", "number", "moment", "local", "flag"]
-
-PLACES = 12
-"""Decimals of a number column, where columns have a scale."""
-
-
-class Unexportable(BillingError):
-    """A CDR does not fit into the table; the sentence names it and the field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    name: str
-    type: Type = "text"
-    path: tuple[str, ...] = ()
-    """Where the value stands in a canonical CDR, unless `row` makes it."""
 
 
 def _of(name: str, *path: str, type: Type = "text") -> Column:

@@ -16,12 +16,12 @@ import csv
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol, TextIO
 
-from evmesh.billing.charge_table import PLACES, Cell, Column, Unexportable
+from evmesh.billing.columns import PLACES, Cell, Column, Unexportable
 from evmesh.billing.errors import MissingExtra
 
 Format = Literal["csv", "xlsx", "parquet"]
@@ -70,13 +70,16 @@ class CsvSheet:
             return f"{cell:f}".replace(".", ",") if self._comma else f"{cell:f}"
         if isinstance(cell, datetime):
             return _iso(cell)
+        if isinstance(cell, date):
+            return cell.isoformat()
         return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 class ExcelSheet:
     def __init__(self, book: Any, columns: Sequence[Column]) -> None:
-        self._sheet = book.add_worksheet("CDRs")
+        self._sheet = book.add_worksheet()
         self._moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        self._day = book.add_format({"num_format": "yyyy-mm-dd"})
         self._columns = columns
         self._next = 1
         self._sheet.freeze_panes(1, 0)
@@ -97,6 +100,8 @@ class ExcelSheet:
                     self._sheet.write_string(self._next, place, f"{cell:f}")
             elif isinstance(cell, datetime):
                 self._sheet.write_datetime(self._next, place, cell.replace(tzinfo=None), self._moment)
+            elif isinstance(cell, date):
+                self._sheet.write_datetime(self._next, place, cell, self._day)
             elif cell is not None:
                 self._sheet.write_string(self._next, place, cell)
         self._next += 1
@@ -132,6 +137,7 @@ class ParquetSheet:
             "local": polars.String,
             "number": polars.Decimal(38, PLACES),
             "moment": polars.Datetime("ms", "UTC"),
+            "day": polars.Date,
             "flag": polars.Boolean,
         }
         self._schema = {column.name: types[column.type] for column in columns}

@@ -75,7 +75,8 @@ def export(
     until = moment(end, days, "--to") if end else datetime.max.replace(tzinfo=UTC)
 
     async def work(settings: Settings, store: Store) -> int:
-        from evmesh.billing.charge_table import COLUMNS, Cell, Column, row
+        from evmesh.billing.charge_table import COLUMNS, row
+        from evmesh.billing.columns import Cell, Column
         from evmesh.billing.sheets import sheet
         from evmesh.cli.repricing import charges
         from evmesh.ocpi.wire import encode

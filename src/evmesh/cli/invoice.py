@@ -4,42 +4,26 @@ from __future__ import annotations
 
 import sys
 from datetime import date
-from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evmesh.cli import output
+from evmesh.cli.invoice_files import MonthOption, PartnerOption, State, StateOption, export, month_of, table
 from evmesh.cli.node import settings_of, with_node, with_store
 from evmesh.cli.progress import progress
 
 if TYPE_CHECKING:
     from evmesh.billing.invoice import Invoice
     from evmesh.config import Settings
-    from evmesh.roaming.cdrs.invoicing import Month, Result
+    from evmesh.roaming.cdrs.invoicing import Result
     from evmesh.roaming.node import Node
     from evmesh.store.database import Store
     from evmesh.store.invoices import Issued
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The invoice's number.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-
-
-class Format(StrEnum):
-    pdf = "pdf"
-    ubl = "ubl"
-    cii = "cii"
-    json = "json"
-    csv = "csv"
-
-
-class State(StrEnum):
-    issued = "issued"
-    sent = "sent"
-    paid = "paid"
-    cancelled = "cancelled"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,9 +40,14 @@ def add_to(app: typer.Typer) -> None:
           "evmesh -C driver invoice run --driver SE-DRV-C00012345 --month 2026-05 --per-session"]),
         ("list", list_invoices, "List invoices.", ["evmesh -C volt invoice list --partner driver --state issued"]),
         ("show", show, "Show an invoice.", ["evmesh -C volt invoice show INV-2026-00001"]),
-        ("export", export, "Write an invoice as a file: PDF with the XML inside, UBL, CII, JSON, or its CDRs as CSV.",
+        ("export", export, "Write invoices as files: PDF with the XML inside, UBL, CII, JSON, or their CDRs as CSV.",
          ["evmesh -C volt invoice export INV-2026-00001",
-          "evmesh -C volt invoice export INV-2026-00001 --format ubl --output -"]),
+          "evmesh -C volt invoice export INV-2026-00001 --format ubl --output -",
+          "evmesh -C volt invoice export --month 2026-05 --output may",
+          "evmesh -C volt invoice export --state issued --format ubl --output outbox"]),
+        ("table", table, "Write invoices, or their lines, as a table: CSV, Excel or Parquet.",
+         ["evmesh -C volt invoice table --month 2026-05 --output may.csv --decimal-comma",
+          "evmesh -C volt invoice table --lines --format parquet --output lines.parquet"]),
         ("mark", mark, "Say that an invoice was sent, paid or cancelled.",
          ["evmesh -C volt invoice mark INV-2026-00001 paid"]),
     ):  # fmt: skip
@@ -90,7 +79,7 @@ def run(
         raise typer.BadParameter("give --partner or --driver")
     if self_billing and driver is not None:
         raise typer.BadParameter("a driver bills us nothing", param_hint="--self-billing")
-    stretch, day = _month(month), _day(issued)
+    stretch, day = month_of(month), _day(issued)
 
     settings = settings_of(context)
 
@@ -120,20 +109,17 @@ def run(
 
 def list_invoices(
     context: typer.Context,
-    partner: Annotated[str | None, typer.Option(metavar="NAME", help="Of one partner.", show_default=False)] = None,
-    state: Annotated[State | None, typer.Option(help="In this state.", show_default=False)] = None,
+    partner: PartnerOption = None,
+    month: MonthOption = None,
+    state: StateOption = None,
     json: Json = False,
 ) -> None:
-    async def work(settings: Settings, store: Store) -> list[Issued]:
-        from evmesh.store import invoices
+    stretch = None if month is None else month_of(month)
 
-        found: list[Issued] = []
-        while True:
-            after = found[-1].id if found else 0
-            page = await store.read(partial(invoices.listing, state=state, after_id=after, limit=500))
-            if not page:
-                return [each for each in found if partner in (None, each.other_party)]
-            found += page
+    async def work(settings: Settings, store: Store) -> list[Issued]:
+        from evmesh.roaming.cdrs.invoice_files import listed
+
+        return await listed(store, partner=partner, month=stretch, state=state)
 
     found = with_store(context, work)
     if json:
@@ -158,32 +144,6 @@ def show(context: typer.Context, number: Number, json: Json = False) -> None:
         _show(issued, invoice)
 
 
-def export(
-    context: typer.Context,
-    number: Number,
-    format: Annotated[Format, typer.Option(help="What to write.")] = Format.pdf,
-    to: Annotated[
-        str | None,
-        typer.Option("--output", metavar="FILE", help="Where to; - is standard output.", show_default="NUMBER.SUFFIX"),
-    ] = None,
-) -> None:
-    async def work(settings: Settings, store: Store) -> bytes:
-        from evmesh.roaming.cdrs.invoice_files import document
-
-        return await document(store, settings.billing, number, format.value)
-
-    with progress(f"making {format}", None):
-        content = with_store(context, work)
-    if to == "-":
-        sys.stdout.buffer.write(content)
-        return
-    from evmesh.roaming.cdrs.invoice_files import SUFFIXES
-
-    path = Path(to or "".join(c if c.isalnum() or c in "-_." else "-" for c in number) + SUFFIXES[format.value])
-    path.write_bytes(content)
-    print(f"{path}, {len(content)} bytes")
-
-
 def mark(
     context: typer.Context,
     number: Number,
@@ -200,15 +160,6 @@ def mark(
         output.as_json(_row(issued))
     else:
         print(f"invoice {issued.number} is {issued.state}")
-
-
-def _month(text: str) -> Month:
-    from evmesh.roaming.cdrs.invoicing import Month
-
-    try:
-        return Month.read(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no month such as 2026-05", param_hint="--month") from None
 
 
 def _day(text: str | None) -> date | None:

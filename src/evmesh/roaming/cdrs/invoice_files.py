@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 from evmesh.billing import einvoice, rules
@@ -12,12 +13,29 @@ from evmesh.billing.settings import Billing
 from evmesh.store import invoices
 
 if TYPE_CHECKING:
+    from evmesh.roaming.cdrs.invoicing import Month
     from evmesh.store.database import Store
     from evmesh.store.invoices import Issued
 
 Format = Literal["pdf", "ubl", "cii", "json", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-SUFFIXES: dict[Format, str] = {"pdf": ".pdf", "ubl": ".xml", "cii": ".xml", "json": ".json", "csv": ".csv"}
+SUFFIXES: dict[Format, str] = {"pdf": ".pdf", "ubl": ".ubl.xml", "cii": ".cii.xml", "json": ".json", "csv": ".csv"}
+
+
+async def listed(
+    store: Store, *, partner: str | None = None, month: Month | None = None, state: str | None = None
+) -> list[Issued]:
+    """Invoices in the order in which they were issued: of one partner or driver, of charges of a month, in a state."""
+    found: list[Issued] = []
+    last = 0
+    while page := await store.read(partial(invoices.listing, state=state, after_id=last, limit=500)):
+        last = page[-1].id
+        found += [
+            each
+            for each in page
+            if partner in (None, each.other_party) and (month is None or month.holds(each.period_end))
+        ]
+    return found
 
 
 async def stored(store: Store, number: str) -> tuple[Issued, Invoice]:

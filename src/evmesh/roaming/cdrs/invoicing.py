@@ -59,6 +59,10 @@ class Month(msgspec.Struct, frozen=True):
     def last(self) -> date:
         return (self.first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
 
+    def holds(self, day: str) -> bool:
+        """Whether a day, `2026-05-03`, is in it."""
+        return day[:7] == f"{self.year:04}-{self.month:02}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
