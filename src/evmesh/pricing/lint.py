@@ -22,6 +22,7 @@ _READING_FIXES = {
     "unknown_field": "leave it out unless a partner agreed to it",
     "number_as_text": "write the number without quotes",
     "impossible_restriction": "correct the bounds",
+    "negative_price": "make sure that it is meant",
     "step_size_missing": "give a step_size: 1 for exact billing",
     "time_24_00": "write 00:00",
     "tax_included_boolean": 'write "YES" or "NO" as text',

@@ -94,9 +94,6 @@ def prices_out_of_range(asked: Asked) -> Iterator[Advice]:
     for element in asked.plan.elements:
         for component in element.components:
             price, at = component.price, component.pointer + "/price"
-            if price < 0:
-                text = "a negative price pays the driver"
-                yield Advice("info", "negative_price", at, text, "make sure that it is meant")
             if scale is None or price <= 0:
                 continue
             euros = price / scale
@@ -137,6 +134,20 @@ def what_is_priced(asked: Asked) -> Iterator[Advice]:
     if not asked.session_elements():
         text = "only reservations are priced: charging is free"
         yield Advice("warning", "session_without_price", "/elements", text, "add an element for the session")
+
+
+def feed_in(asked: Asked) -> Iterator[Advice]:
+    """OCPI has no price of its own for energy that flows back: a negative volume meets the price of what is drawn."""
+    priced = [(e.restrictions, c) for e in asked.session_elements() if (c := e.component("ENERGY")) is not None]
+    for each, component in priced:
+        if any(limit is not None and limit <= 0 for limit in (each.max_power, each.max_current)):
+            text = "this price holds while energy flows back: the driver is paid it for every kWh"
+            fix = "make sure that it is meant; a negative price charges for energy that flows back"
+            yield Advice("info", "feed_in_price", component.pointer, text, fix)
+    tiers = [component for each, component in priced if each.min_kwh or each.max_kwh]
+    if tiers:
+        text = "energy that flows back goes back through the tiers, and is paid at the price of each"
+        yield Advice("info", "feed_in_tiers", tiers[0].pointer, text, "price ENERGY alike where cars may feed in")
 
 
 def parking_at_night(asked: Asked) -> Iterator[Advice]:
@@ -184,6 +195,7 @@ RULES: tuple[Rule, ...] = (
     prices_out_of_range,
     free_tiers,
     what_is_priced,
+    feed_in,
     parking_at_night,
     everybody,
 )

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from evmesh.base.findings import Finding, Severity, pointer
+from evmesh.base.findings import Finding, Severity, fatal, pointer
 from evmesh.ocpi import tariffs as chapter
 from evmesh.ocpi.types import parse_timestamp
 from evmesh.pricing.exact import NotANumber, number, number_in_text
@@ -160,8 +160,7 @@ def read_plan(tariff: Document, *, place: str = "", taxes_known: bool = True) ->
         plan = reader.tariff(tariff, taxes_known)
     else:
         reader.refuse("not_an_object", "", "a tariff is an object")
-    refused = any(finding.fatal for finding in reader.findings)
-    return (None if refused else plan), reader.findings
+    return (None if fatal(reader.findings) else plan), reader.findings
 
 
 def embedded_tariffs(cdr: Document) -> list[Any]:
@@ -240,8 +239,10 @@ class _Reader:
         if kind not in DIMENSIONS:
             self.refuse("unknown_value", at + "/type", _meant(str(kind), DIMENSIONS))
         price = self.figure(component, "price", at)
-        if price is None and component.get("price") is None:
+        if component.get("price") is None:
             self.refuse("price_missing", at + "/price", "a price component needs a price")
+        if price is not None and price < 0:
+            self.say("info", "negative_price", at + "/price", "a negative price pays the driver")
         vat = self.figure(component, "vat", at)
         if vat is not None and not 0 <= vat <= 100:
             self.refuse("vat_out_of_range", at + "/vat", f"{component['vat']} is no percentage")
@@ -258,10 +259,9 @@ class _Reader:
         return int(step)
 
     def restrictions(self, given: Any, at: str) -> Restrictions:
-        if given is None:
-            return UNRESTRICTED
         if not isinstance(given, Mapping):
-            self.refuse("not_an_object", at, "restrictions are an object")
+            if given is not None:
+                self.refuse("not_an_object", at, "restrictions are an object")
             return UNRESTRICTED
         self.unknown_fields(given, chapter.TariffRestrictions, at)
         read = Restrictions(
