@@ -183,3 +183,51 @@ def test_what_came_late_stays_late(cdrs: Any, driver: Path) -> None:
         each["cdr"]: each["levels"].get("plausible", {}).get("findings", []) for each in cdrs("list", "--json").json
     }
     assert {key for key, findings in found.items() if "late" in {each["code"] for each in findings}} == {"SE*VLT*LATE"}
+
+
+def test_each_cdr_is_explained_line_by_line(cdrs: Any) -> None:
+    shown = [" ".join(line.split()) for line in cdrs("show", "WRONG").out.splitlines()]
+
+    assert shown[0] == (
+        "CDR SE*VLT*WRONG of volt: differs, by the tariff that the partner had told when the charge began"
+    )
+    assert any(line.startswith("1 08:00 Energy 1 kWh × 4 4.00 25 % 5.00") for line in shown), shown
+    assert (
+        "The CDR says 7.00 SEK before taxes, 8.75 SEK after taxes, 3.00 SEK more: no known habit explains it." in shown
+    )
+    assert any("because: always" in line for line in shown)
+
+
+def test_it_is_explained_in_swedish_and_for_machines(cdrs: Any) -> None:
+    assert "det förklaras av" in cdrs("show", "HABIT", "--language", "sv").out
+
+    found = cdrs("show", "WRONG", "--json").json
+    assert (found["cdr"], found["partner"], found["verdict"], found["report"]["by"]) == (
+        "SE*VLT*WRONG", "volt", "differs", "pushed_tariff",
+    )  # fmt: skip
+    assert found["bill"]["lines"][0]["before_taxes"] == "4"
+    assert found["explanation"]
+
+
+def test_what_cannot_be_priced_says_why(cdrs: Any) -> None:
+    assert "It cannot be priced: " in cdrs("show", "UNKNOWN").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["show", "NOTHING"], "there is no CDR called NOTHING"),
+        (["show", "AGREES"], "several CDRs are called AGREES: SE*VLT*AGREES, NO*FJD*AGREES"),
+        (["credit", "WRONG"], "there is no CDR of ours called WRONG"),
+        (["rebill", "WRONG"], "there is no CDR of ours called WRONG"),
+    ],
+)
+def test_a_cdr_that_is_not_there(cdrs: Any, words: list[str], said: str) -> None:
+    assert said in cdrs(*words).sentence
+
+
+def test_the_parts_of_a_claim_are_set_beside_ours(cdrs: Any, driver: Path) -> None:
+    part = {"before_taxes": 6, "taxes": [{"name": "VAT", "amount": 1}]}
+    received(driver, bill("PARTS", 12, total_cost=part, total_energy_cost=part))
+
+    assert "Energy 6.00 4.00 2.00" in [" ".join(line.split()) for line in cdrs("show", "PARTS").out.splitlines()]
