@@ -1,8 +1,11 @@
 """The PDF: the same bytes each time, the XML inside, and pages that people can read."""
 
 import io
+import os
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pypdf
@@ -11,6 +14,7 @@ import pytest
 from evmesh.billing import einvoice, rules
 from evmesh.billing.errors import MissingExtra
 from evmesh.billing.pdf import pdf
+from evmesh.billing.words import ENGLISH, LANGUAGES, Language
 from tests.billing.charges import cdr, invoice
 
 pytestmark = pytest.mark.usefixtures("pdf_extra")
@@ -42,13 +46,77 @@ def test_machines_read_it(made: bytes) -> None:
         assert said in metadata
 
 
-def test_another_day_another_process_the_same_bytes() -> None:
+def test_another_process_another_time_zone_the_same_bytes() -> None:
     program = (
         "import sys; from tests.billing.charges import cdr, invoice; from evmesh.billing.pdf import pdf\n"
         "sys.stdout.buffer.write(pdf(invoice(cdr(1))))"
     )
-    other = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True).stdout
+    elsewhere = {**os.environ, "TZ": "Pacific/Auckland", "LC_ALL": "sv_SE.UTF-8", "PYTHONHASHSEED": "7"}
+    arguments = [sys.executable, "-c", program]
+    other = subprocess.run(arguments, cwd=ROOT, capture_output=True, check=True, env=elsewhere).stdout
     assert other == pdf(invoice(cdr(1)))
+
+
+def test_no_time_stands_in_it_but_that_of_its_issue(made: bytes) -> None:
+    """Made on another day it is the same file."""
+    read = pypdf.PdfReader(io.BytesIO(made))
+    texts = [made, read.root_object["/Metadata"].get_object().get_data()]
+    moments = {each for text in texts for each in re.findall(rb"D:(\d{8})|Date>(\d{4}-\d\d-\d\d)", text)}
+    assert moments
+    assert {b"".join(each).replace(b"-", b"") for each in moments} == {b"20260601"}
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ("Invoice", "1 July 2026", "1 May 2026 to 31 May 2026", "123,433.50", "50 charges", "Page 1 of 3")),
+        ("sv", ("Faktura", "2026-07-01", "2026-05-01 till 2026-05-31", "123 433,50", "50 laddningar", "Sida 1 av 3")),
+    ],
+)
+def test_it_is_in_the_readers_language(language: Language, said: tuple[str, ...]) -> None:
+    charges = [cdr(n, "1234.335", location=f"L{n % 2}") for n in range(100)]
+    read = pypdf.PdfReader(io.BytesIO(pdf(invoice(*charges, language=language))))
+    page = read.pages[0].extract_text().replace("\N{NO-BREAK SPACE}", " ")
+    for each in said:
+        assert each in page
+    assert read.root_object["/Lang"] == language
+
+
+def test_a_language_lacks_no_word() -> None:
+    """Another language is another table: what it must hold is what English holds."""
+    for words in LANGUAGES.values():
+        for name in words.__struct_fields__:
+            text, english = getattr(words, name), getattr(ENGLISH, name)
+            if isinstance(english, str):
+                assert text
+                assert re.findall(r"{\w+}", text) == re.findall(r"{\w+}", english)
+            elif isinstance(english, Mapping):
+                assert text.keys() == english.keys()
+
+
+def test_what_is_too_long_to_be_printed_is_attached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evmesh.billing.pdf.MOST_ROWS", 3)
+    read = pypdf.PdfReader(io.BytesIO(pdf(invoice(*(cdr(n) for n in range(4))), annex=False)))
+    assert "The 4 charge records are too many to be printed: cdrs.csv" in read.pages[0].extract_text()
+    assert len(read.pages) == 1
+    assert read.attachments["cdrs.csv"][0].count(b"\n") == 5
+
+
+def test_an_annex_that_is_not_attached_is_not_spoken_of() -> None:
+    read = pypdf.PdfReader(io.BytesIO(pdf(invoice(cdr(1)), annex=False)))
+    assert "attached" not in "".join(page.extract_text() for page in read.pages)
+    assert list(read.attachments) == ["factur-x.xml"]
+
+
+def test_totals_are_not_torn_apart() -> None:
+    """However many lines there are, what is to be paid and where to stands on one page."""
+    for count in range(13, 20):
+        charges = [cdr(n, location=f"{n:02}") for n in range(count)]
+        pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf(invoice(*charges)))).pages]
+        together = [page for page in pages if "Total before VAT" in page]
+        assert len(together) == 1
+        for said in ("To pay, EUR", "Account (IBAN)", "rounding difference"):
+            assert said in together[0]
 
 
 def test_words_are_no_markup() -> None:
