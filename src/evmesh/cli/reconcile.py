@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evmesh.cli import output
+from evmesh.cli import days, output
 from evmesh.cli.node import with_store
 from evmesh.cli.output import Failure
 
@@ -67,7 +66,7 @@ def reconcile(
         raise typer.BadParameter("say --before-taxes too", param_hint="--after-taxes")
     if withdrawn and (paid or net is not None):
         raise typer.BadParameter("an error has no amount and is not paid", param_hint="--withdrawn")
-    on = _day(day)
+    on = days.day(day)
 
     def work(tx: Tx) -> list[Received]:
         from evmesh.roaming.invoicereconciliation import incoming
@@ -181,10 +180,3 @@ def _amount(text: str | None, option: str) -> Decimal | None:
     if found is not None and not found.is_finite():
         raise typer.BadParameter(f"{text!r} is no amount such as 1204.50", param_hint=option)
     return found
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date such as 2026-06-01", param_hint="--date") from None

@@ -90,11 +90,18 @@ def invoiced(tx: Tx, partner_id: int, invoice: Invoice) -> None:
     there = {posted.entry.subject for posted in book.find_all(tx, partner_id, f"{side} cdr", subjects)}
     book.post_all(tx, partner_id, [entry for entry in cdrs if entry.subject not in there])
     posted = book.find_all(tx, partner_id, f"{side} cdr", subjects)
+    billed = [each for each in posted if each.gathered_by is not None]
+    if billed:
+        other = next(each for each in book.invoices(tx) if each.id == billed[0].gathered_by)
+        raise book.BilledAlready(
+            f"{len(billed)} of {len(posted)} CDRs stand on an invoice already, such as {billed[0].entry.subject} on "
+            f"{other.entry.subject}"
+        )
     entry = ledger.invoice(
         side,
         invoice.number,
         invoice.currency,
-        ledger.total(posted.entry for posted in posted),
+        ledger.total(each.entry for each in posted),
         net=sign * Fraction(invoice.net),
         tax=sign * Fraction(invoice.tax),
         rounding=sign * Fraction(invoice.payable_rounding),
@@ -102,7 +109,7 @@ def invoiced(tx: Tx, partner_id: int, invoice: Invoice) -> None:
     )
     id = book.post(tx, partner_id, entry)
     assert id is not None, "a number is given to one invoice"
-    book.gather(tx, [posted.id for posted in posted], id)
+    book.gather(tx, [each.id for each in posted], id)
 
 
 def _named(key: str) -> str:
