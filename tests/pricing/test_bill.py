@@ -7,13 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from evmesh.base.findings import Finding
 from evmesh.pricing.bill import Bill, price_document
-from evmesh.pricing.check import agrees
-from evmesh.pricing.compiled import compile_plan
 from evmesh.pricing.exact import decimal_text, exact_text, rounded
 from evmesh.pricing.limits import limited
-from evmesh.pricing.plan import Limit, read_plan
+from evmesh.pricing.plan import Limit
 from evmesh.pricing.policy import PricingPolicy
 from evmesh.pricing.price import price
 from evmesh.pricing.taxes import Amount, TaxShare
@@ -189,31 +186,3 @@ def test_rounding_on_the_way_with_unknown_amounts() -> None:
     assert unknown.total == Amount(Fraction("3.8"), None)
     inside = tariff(element(component("ENERGY", "0.333")), tax_included="YES")
     assert price(CHARGE, [inside], ZONE, policy).total == Amount(None, Fraction("3.3"))
-
-
-def test_the_quick_yes_says_yes_to_its_own_price_only() -> None:
-    plan, _ = read_plan(TARIFF)
-    assert plan is not None
-    engine = compile_plan(plan, ZONE)
-    claim = {"before_taxes": Decimal(20), "taxes": []}
-    assert agrees(CHARGE | {"total_cost": claim}, engine)
-    assert agrees(CHARGE | {"total_cost": {"before_taxes": -20}, "credit": True}, engine)
-    assert not agrees(CHARGE | {"total_cost": {"before_taxes": 21}}, engine)
-    assert not agrees({name: value for name, value in CHARGE.items() if name != "total_cost"}, engine)
-
-
-def test_a_finding_is_said_once_for_each_place() -> None:
-    """Energy and time of one period both look at the power that nobody reported."""
-    both = tariff(
-        element(component("ENERGY", 1), component("TIME", 1), max_power=Decimal(11)),
-        element(component("ENERGY", 2), component("TIME", 2)),
-    )
-    findings = price(CHARGE, [both], ZONE).findings
-    assert [f for f in findings if f.code == "power_from_energy_and_time"] == [
-        Finding(
-            "warning",
-            "power_from_energy_and_time",
-            "/charging_periods/0",
-            "no power was reported: the mean of energy by time was held against the limit",
-        )
-    ]

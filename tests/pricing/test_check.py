@@ -2,12 +2,20 @@
 
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from evmesh.pricing import check as checking
 from evmesh.pricing.check import check
+from evmesh.pricing.generation import CannotBePriced, cdr_costs
+from evmesh.pricing.habits import READINGS, ROUNDINGS, Habit
+from evmesh.pricing.policy import STANDARD
 from tests.pricing.cases import shared_cases
 from tests.pricing.documents import cdr, component, element, period, tariff
+from tests.pricing.strategies import charges, tariffs
 from tests.shared import needs_shared
 
 ZONE = "Europe/Amsterdam"
@@ -245,3 +253,23 @@ def test_a_claim_before_taxes_says_nothing_of_a_price_that_is_known_after_taxes_
     assert found.verdict == "cannot_be_priced"
     assert found.bill.total.gross == 5
     assert "not_comparable" in {finding.code for finding in found.findings}
+
+
+@settings(max_examples=60, deadline=None)
+@given(tariffs(), charges(), st.sampled_from(READINGS), st.sampled_from([*ROUNDINGS, None]))
+def test_no_reading_is_passed_over_that_gives_the_claim(
+    document: dict[str, Any], charge: dict[str, Any], reading: Habit, rounding: Habit | None
+) -> None:
+    """What surely changes nothing is not tried; all that may is."""
+    policy = reading.policy(STANDARD if rounding is None else rounding.policy(STANDARD))
+    zone = "Etc/UTC" if reading.zone == "utc" else ZONE
+    try:
+        claim = charge | {"total_cost": cdr_costs(charge, [document], zone, policy)["total_cost"]}
+    except CannotBePriced:
+        return
+    found = check(claim, [document], ZONE)
+    with (
+        patch.object(checking, "matters", return_value=True),
+        patch.object(checking, "zone_matters", return_value=True),
+    ):
+        assert check(claim, [document], ZONE) == found

@@ -17,7 +17,7 @@ import msgspec
 
 from evmesh.base.findings import Finding
 from evmesh.pricing.currencies import minor_unit
-from evmesh.pricing.exact import Rounding, decimal_text, exact_text, rounded
+from evmesh.pricing.exact import Rounding, decimal_text, exact_text, rounded, terminates
 from evmesh.pricing.policy import PricingPolicy
 from evmesh.pricing.restrictions import Because
 from evmesh.pricing.taxes import NOTHING, UNKNOWN, Amount, TaxShare, total
@@ -193,8 +193,8 @@ def amount_document(amount: Amount) -> dict[str, Any]:
         "after_taxes": None if amount.gross is None else decimal_text(amount.gross),
     }
     for name, value in (("before_taxes", amount.net), ("after_taxes", amount.gross)):
-        if value is not None and "/" in (ratio := exact_text(value)):
-            shown.setdefault("ratio", {})[name] = ratio
+        if value is not None and not terminates(value):
+            shown.setdefault("ratio", {})[name] = exact_text(value)
     return shown
 
 

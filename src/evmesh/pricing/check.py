@@ -25,7 +25,6 @@ import msgspec
 
 from evmesh.base.findings import Finding, fatal, pointer
 from evmesh.pricing.bill import FIELDS, Bill, amount_document, finding_document
-from evmesh.pricing.compiled import Compiled
 from evmesh.pricing.consistency import contradictions
 from evmesh.pricing.currencies import minor_unit
 from evmesh.pricing.exact import NotANumber, Rounding, decimal_text, number, printed_decimals, rounded
@@ -33,6 +32,7 @@ from evmesh.pricing.habits import READINGS, ROUNDINGS, Habit
 from evmesh.pricing.plan import Plan, embedded_tariffs, read_plan
 from evmesh.pricing.policy import STANDARD, PricingPolicy
 from evmesh.pricing.price import price, price_timeline
+from evmesh.pricing.relevance import matters, zone_matters
 from evmesh.pricing.taxes import NOTHING, UNKNOWN, Amount
 from evmesh.pricing.timeline import Timeline, read_timeline
 from evmesh.pricing.zones import time_zone, zone_of_country
@@ -112,22 +112,26 @@ def check(
         tolerance = Decimal(5).scaleb(-(minor_unit(bill.currency) or 0) - 1)
     if _largest(difference) <= Fraction(tolerance):
         return Check("within_tolerance", claim, bill, difference, (), tuple(findings))
+    found = Check("differs", claim, bill, difference, (), tuple(findings))
+    return explained(found, cdr, tariffs, zone, policy, taxes_known=taxes_known) if search else found
+
+
+def explained(
+    found: Check,
+    cdr: Document,
+    tariffs: Sequence[Document] | None = None,
+    zone: str | None = None,
+    policy: PricingPolicy = STANDARD,
+    *,
+    taxes_known: bool = True,
+) -> Check:
+    """What `check()` found without searching, with the habits that give the claim where it differs."""
+    timeline, _ = read_timeline(cdr, policy)
+    if found.verdict != "differs" or found.claim is None or timeline is None:
+        return found
     given = list(tariffs) if tariffs is not None else embedded_tariffs(cdr)
-    habits = _Search(cdr, given, zone, policy, taxes_known, claim, bill.zone).found() if search else ()
-    verdict: Verdict = "explained" if habits else "differs"
-    return Check(verdict, claim, bill, difference, habits, tuple(findings))
-
-
-def agrees(cdr: Document, engine: Compiled) -> bool:
-    """The quick yes: whether the claim of a CDR is what its compiled tariff gives, to the digits of the claim.
-
-    For the many about which there is nothing to say. A no is not a verdict yet: ask `check()`.
-    """
-    claim = _claimed(cdr, "total_cost", [])
-    if claim is None:
-        return False
-    ours = engine.totals_of(cdr).amount
-    return _same(-ours if cdr.get("credit") else ours, claim)
+    habits = _Search(cdr, timeline, given, zone, policy, taxes_known, found.claim, found.bill).found()
+    return msgspec.structs.replace(found, verdict="explained", habits=habits) if habits else found
 
 
 class _Search:
@@ -136,12 +140,13 @@ class _Search:
     def __init__(
         self,
         cdr: Document,
+        timeline: Timeline,
         tariffs: Sequence[Document],
         zone: str | None,
         policy: PricingPolicy,
         taxes_known: bool,
         claim: Claim,
-        name: str | None,
+        bill: Bill,
     ) -> None:
         self.cdr = cdr
         plans = [
@@ -151,19 +156,30 @@ class _Search:
         self.plans: list[Plan] = [plan for plan in plans if plan is not None]
         self.policy = policy
         self.claim = claim
-        self.zone = zone or name
-        self.totals: dict[tuple[PricingPolicy, str | None], Amount | None] = {}
+        self.zone = zone or bill.zone
+        ours = -bill.total if cdr.get("credit") else bill.total
+        self.totals: dict[tuple[PricingPolicy, str | None], Amount | None] = {(policy, self.zone): ours}
+        self.timeline = timeline
 
     def found(self) -> tuple[Habit, ...]:
-        for habit in (*ROUNDINGS, *READINGS):
+        readings = [reading for reading in READINGS if self.may_matter(reading)]
+        for habit in (*ROUNDINGS, *readings):
             if self.gives_claim(habit):
                 return (habit,)
-        for reading in READINGS:
+        for reading in readings:
             if self.matters(reading):
                 for rounding in ROUNDINGS:
                     if self.gives_claim(reading, rounding):
                         return (reading, rounding)
         return ()
+
+    def may_matter(self, reading: Habit) -> bool:
+        """Told from the tariffs and the charge alone: pricing by each reading would take much longer."""
+        if reading.zone != "as_given":
+            return zone_matters(self.plans)
+        if not reading.changes:
+            return True
+        return any(matters(field, self.plans, self.timeline) for field, _ in reading.changes)
 
     def matters(self, reading: Habit) -> bool:
         """Whether the reading changes anything for this charge, so that a pair is worth a try."""
@@ -207,7 +223,7 @@ class _Search:
     def total(self, policy: PricingPolicy, zone: str | None) -> Amount | None:
         key = (policy, zone)
         if key not in self.totals:
-            timeline, _ = read_timeline(self.cdr, policy)
+            timeline = self.timeline if _read_alike(policy, self.policy) else read_timeline(self.cdr, policy)[0]
             self.totals[key] = None if timeline is None else self.priced(timeline, policy, zone)
         return self.totals[key]
 
@@ -230,17 +246,21 @@ class _Search:
 
     def standard_time(self) -> str | None:
         """The zone that keeps winter time all year."""
-        timeline, _ = read_timeline(self.cdr, self.policy)
-        if timeline is None or self.zone is None:
+        if self.zone is None:
             return None
-        clock = time_zone(self.zone)
-        saving = timeline.start.astimezone(clock).dst()
-        offset = timeline.start.astimezone(clock).utcoffset()
+        start = self.timeline.start.astimezone(time_zone(self.zone))
+        saving, offset = start.dst(), start.utcoffset()
         if not saving or offset is None or (offset - saving) % timedelta(hours=1):
             return None
         hours = (offset - saving) // timedelta(hours=1)
         # POSIX counts west of Greenwich.
         return f"Etc/GMT{-hours:+d}"
+
+
+def _read_alike(one: PricingPolicy, other: PricingPolicy) -> bool:
+    """Whether a charge is read as the same timeline."""
+    fields = ("hours", "missing_time", "duration_from")
+    return all(getattr(one, field) == getattr(other, field) for field in fields)
 
 
 def _claimed(cdr: Document, field: str, findings: list[Finding]) -> Claim | None:

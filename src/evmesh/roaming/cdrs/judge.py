@@ -34,7 +34,7 @@ from evmesh.ocpi import wire
 from evmesh.ocpi.releases import RELEASES
 from evmesh.ports import Document
 from evmesh.pricing.bill import Bill, amount_document
-from evmesh.pricing.check import Check, check
+from evmesh.pricing.check import Check, check, explained
 from evmesh.pricing.habits import Habit
 from evmesh.pricing.plan import embedded_tariffs
 from evmesh.pricing.policy import STANDARD, PricingPolicy, policy_from
@@ -49,6 +49,18 @@ PRICED = ("price_list", "pushed_tariff", "own_tariff")
 
 VERDICTS = ("agrees", "within_tolerance", "explained", "differs", "cannot_be_priced")
 
+Told = Literal["in_time", "later", "deleted"]
+"""Whether a partner had told the tariffs of a CDR when the charge began, told one only later, or had deleted one."""
+
+_TOLD: Mapping[Told, Finding] = {
+    "later": Finding(
+        "warning", "tariff_told_later", "/tariffs", "the partner told this tariff only after the charge had begun"
+    ),
+    "deleted": Finding(
+        "warning", "tariff_deleted", "/tariffs", "the partner had deleted this tariff when the charge began"
+    ),
+}
+
 _NOT_THE_PRICE = ("country_code", "party_id", "id", "last_updated", "tariff_alt_text", "tariff_alt_url", "energy_mix")
 # Found by the level of the signed values, with the signatures.
 _ELSEWHERE = "signed_energy_differs"
@@ -57,7 +69,7 @@ _ELSEWHERE = "signed_energy_differs"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A CDR and what is known about it. `pushed` are the tariffs that were known when the charge began, None where
-    the partner had told none; `later`: they came to be known only afterwards. `original`: what a credit takes back."""
+    the partner had told none; `told` says when it had. `original`: what a credit takes back."""
 
     cdr: Document
     release: str
@@ -65,7 +77,7 @@ class Case:
     read: Sequence[Finding] = ()
     zone: str | None = None
     pushed: Sequence[Document] | None = None
-    later: bool = False
+    told: Told = "in_time"
     original: Document | None = None
     contract: Contract = USUAL
 
@@ -93,9 +105,8 @@ def judge(case: Case) -> Judgement:
     levels["plausible"] = _level(implausible)
     for name in PRICED:
         levels[name] = _priced_level(made[name]) if name in made else {"outcome": "not_checked"}
-    if case.later and case.pushed:
-        text = "the partner told this tariff only after the charge had begun"
-        _note(levels["pushed_tariff"], Finding("warning", "tariff_told_later", "/tariffs", text))
+    if case.told != "in_time":
+        _note(levels["pushed_tariff"], _TOLD[case.told])
     signed = signed_data.look_into(case.cdr)
     levels["signed_values"] = _level(signed.findings) | {"found": signed.outcome, "encoding": signed.encoding}
     if signed.outcome in ("absent", "not_checked"):
@@ -162,7 +173,7 @@ def _quickly(case: Case, asked: Mapping[str, _Question]) -> dict[str, _Answer] |
         answer = twin or _quick_answer(case, question)
         if answer is None and not made:
             return None
-        made[name] = answer or _answer(case, question)
+        made[name] = answer or _answer(_checked(case, question))
     return made
 
 
@@ -181,19 +192,19 @@ def _quick_answer(case: Case, question: _Question) -> _Answer | None:
 def _slowly(case: Case, asked: Mapping[str, _Question]) -> dict[str, _Answer]:
     """The answers of the reference engine. Looking for a habit takes many times as long as pricing: only the level
     that decides is explained."""
-    made: dict[str, _Answer] = {}
+    made: dict[str, Check] = {}
     for name, question in asked.items():
         twin = next((made[each] for each in made if asked[each] is question), None)
-        made[name] = twin or _answer(case, question)
-    by, decisive = _decisive(made)
+        made[name] = twin or _checked(case, question)
+    answers = {name: _answer(found) for name, found in made.items()}
+    by, decisive = _decisive(answers)
     if decisive.verdict == "differs":
-        explained = _answer(case, asked[by], search=True)
-        made |= {name: explained for name in asked if asked[name] is asked[by]}
-    return made
+        answer = _answer(_explained(case, asked[by], made[by]))
+        answers |= {name: answer for name in asked if asked[name] is asked[by]}
+    return answers
 
 
-def _answer(case: Case, question: _Question, *, search: bool = False) -> _Answer:
-    found = _checked(case, question, search=search)
+def _answer(found: Check) -> _Answer:
     claimed = None if found.claim is None else found.claim.amount
     expected = None
     if found.bill.priced:
@@ -201,7 +212,7 @@ def _answer(case: Case, question: _Question, *, search: bool = False) -> _Answer
     return _Answer(found.verdict, claimed, expected, found.difference, found.habits, found.findings, found.bill)
 
 
-def _checked(case: Case, question: _Question, *, search: bool) -> Check:
+def _checked(case: Case, question: _Question) -> Check:
     return check(
         case.cdr,
         question.tariffs,
@@ -209,14 +220,20 @@ def _checked(case: Case, question: _Question, *, search: bool) -> Check:
         question.policy,
         tolerance=case.contract.tolerance,
         taxes_known=question.taxes_known,
-        search=search,
+        search=False,
     )
+
+
+def _explained(case: Case, question: _Question, found: Check) -> Check:
+    tariffs, policy, taxes_known = question.tariffs, question.policy, question.taxes_known
+    return explained(found, case.cdr, tariffs, case.zone, policy, taxes_known=taxes_known)
 
 
 def reckoned(case: Case, by: str | None) -> Check:
     """The whole bill by the tariffs of one level, or of the first that there is, and what the CDR claims beside it."""
     asked = _questions(case)
-    return _checked(case, asked.get(str(by)) or next(iter(asked.values())), search=True)
+    question = asked.get(str(by)) or next(iter(asked.values()))
+    return _explained(case, question, _checked(case, question))
 
 
 def knows_taxes(release: str) -> bool:
