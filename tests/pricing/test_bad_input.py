@@ -8,7 +8,7 @@ import pytest
 from evmesh.pricing.exact import NotANumber, number, number_in_text
 from evmesh.pricing.policy import STANDARD, policy_from
 from evmesh.pricing.price import price
-from evmesh.pricing.zones import UnknownZone, time_zone, zone_of_country
+from evmesh.pricing.zones import _ONE_ZONE, UnknownZone, time_zone, zone_of_country
 from tests.pricing.documents import cdr, component, element, period, tariff
 
 ENERGY = component("ENERGY", "0.40", vat=21)
@@ -219,6 +219,7 @@ def test_zones() -> None:
         time_zone("Europe/Amsterdm")
     assert zone_of_country("nld") == "Europe/Amsterdam"
     assert zone_of_country("USA") is None
+    assert all(time_zone(name) for name in _ONE_ZONE.values())
 
 
 def test_a_policy_is_read_from_a_table_and_its_slips_are_named() -> None:

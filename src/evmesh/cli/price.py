@@ -44,7 +44,7 @@ def add_to(app: typer.Typer) -> None:
             "  evmesh price cdr.json --tariff tariff.json --timezone Europe/Berlin --json\n"
             "  curl -s … | evmesh price - --tariff summer.json --tariff winter.json --release 2.2.1\n"
             "  evmesh price --batch may.ndjson --policy contract.toml > priced.ndjson\n"
-            "A file may hold an OCPI envelope. Exit status 1 when a charge cannot be priced."
+            "A file may hold an OCPI envelope, tariffs also one a line. Exit status 1 when a charge cannot be priced."
         ),
     )(price)
 
