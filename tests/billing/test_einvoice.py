@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from evmesh.billing import rules
 from evmesh.billing.einvoice import cii, ubl
 from evmesh.billing.errors import MissingExtra
-from evmesh.billing.invoice import Company, Invoice, Preceding
+from evmesh.billing.invoice import Company, DirectDebit, Invoice, Preceding
 from evmesh.billing.vat import VatRule
 from tests.billing.charges import DRIVER, GERMAN, PERSON, REVERSE, SWEDISH, VOLT, cdr, credit, invoice
 
@@ -39,6 +39,7 @@ INVOICES: dict[str, Callable[[], Invoice]] = {
         cdr(1, currency="SEK"), direction="driver", buyer=PERSON, buyer_kind="consumer", paid_by="cash",
         language="sv", round_payable=Decimal(1),
     ),
+    "direct debit": lambda: invoice(cdr(1), debit=DirectDebit("M-7", "SE97ZZZ5566778899")),
     "in Swedish": lambda: invoice(cdr(1), language="sv"),
     "yen": lambda: invoice(cdr(1, "1200.4", currency="JPY"), places=0),
     **{

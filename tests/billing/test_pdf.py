@@ -13,6 +13,7 @@ import pytest
 
 from evmesh.billing import einvoice, rules
 from evmesh.billing.errors import MissingExtra
+from evmesh.billing.invoice import DirectDebit
 from evmesh.billing.pdf import pdf
 from evmesh.billing.words import ENGLISH, LANGUAGES, Language
 from tests.billing.charges import cdr, invoice
@@ -106,6 +107,14 @@ def test_an_annex_that_is_not_attached_is_not_spoken_of() -> None:
     read = pypdf.PdfReader(io.BytesIO(pdf(invoice(cdr(1)), annex=False)))
     assert "attached" not in "".join(page.extract_text() for page in read.pages)
     assert list(read.attachments) == ["factur-x.xml"]
+
+
+def test_who_is_debited_is_not_asked_to_pay() -> None:
+    made = invoice(cdr(1), debit=DirectDebit("M-7", "SE97ZZZ5566778899"))
+    page = pypdf.PdfReader(io.BytesIO(pdf(made))).pages[0].extract_text()
+    for said in ("Direct debit from DE02 1203 0000 0000 2020 51", "Mandate M-7", "Creditor SE97ZZZ5566778899"):
+        assert said in page
+    assert "Account (IBAN)" not in page
 
 
 def test_totals_are_not_torn_apart() -> None:

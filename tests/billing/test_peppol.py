@@ -10,7 +10,7 @@ from lxml import etree
 
 from evmesh.billing import peppol, rules
 from evmesh.billing.einvoice import ubl
-from evmesh.billing.invoice import Company, Preceding
+from evmesh.billing.invoice import Company, DirectDebit, Preceding
 from evmesh.billing.vat import Category, VatRule
 from tests.billing.charges import DRIVER, VOLT, cdr, credit, invoice
 
@@ -154,6 +154,21 @@ def test_a_self_billed_type_is_none_of_billing_and_the_other_way_round() -> None
     assert "PEPPOL-EN16931-P0101" in broken(note.replace(">381<", ">261<").encode())
     theirs = ubl(invoice(cdr(1), direction="self_billing", seller=DRIVER, buyer=VOLT, rules=[ANY])).decode()
     assert "PEPPOL-EN16931-P0100" in broken(theirs.replace(">389<", ">380<").encode())
+
+
+def test_a_direct_debit_names_its_mandate_and_no_account_to_pay_to() -> None:
+    document = ubl(invoice(cdr(1), debit=DirectDebit("M-7", "SE97ZZZ5566778899"))).decode()
+    for said in (
+        ">59<",
+        ">M-7<",
+        ">SE97ZZZ5566778899<",
+        ">DE02120300000000202051<",
+        "Collected by direct debit on 1 July",
+    ):
+        assert said in document
+    assert "SE4550000000058398257466" not in document
+    assert broken(document.encode()) == []
+    assert "PEPPOL-EN16931-R061" in broken(document.replace("<cbc:ID>M-7</cbc:ID>", "").encode())
 
 
 def test_a_document_that_is_not_for_peppol_need_not_keep_them() -> None:

@@ -91,6 +91,21 @@ def test_a_credit_in_the_same_month_gives_back_the_same_price(evmesh: Evmesh, dr
     assert [each["total"] for each in run(evmesh, driver)["issued"]] == ["78.75", "78.75"]
 
 
+DEBITED = """contract = "SE-DRV-C1"
+iban = "SE4550000000058398257466"
+mandate = { id = "M-7", signed_on = 2026-01-01 }"""
+
+
+def test_a_mandate_of_the_driver_is_used_for_euros(evmesh: Evmesh, driver: Path) -> None:
+    change(driver, 'driver_tariffs = ["gold.json"]', 'creditor_id = "SE97ZZZ5566778899"')
+    change(driver, 'contract = "SE-DRV-C1"', DEBITED)
+    hold(driver, [], [cdr(n, party_id="DRV", cdr_token=CARD, currency=money) for n, money in ((1, "EUR"), (2, "SEK"))])
+    debits = {}
+    for made in run(evmesh, driver)["issued"]:
+        debits[made["currency"]] = evmesh("-C", driver, "invoice", "show", made["number"], "--json").json.get("debit")
+    assert debits == {"EUR": {"mandate": "M-7", "creditor_id": "SE97ZZZ5566778899"}, "SEK": None}
+
+
 @needs_einvoice
 def test_a_receipt_says_everything_that_a_driver_must_know(evmesh: Evmesh, driver: Path, tmp_path: Path) -> None:
     import pypdf

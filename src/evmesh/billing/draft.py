@@ -16,7 +16,18 @@ from typing import Any
 
 from evmesh.billing.countries import two_letters
 from evmesh.billing.errors import CannotInvoice
-from evmesh.billing.invoice import Company, Component, Direction, Invoice, Line, Preceding, Row, TypeCode, VatTotal
+from evmesh.billing.invoice import (
+    Company,
+    Component,
+    DirectDebit,
+    Direction,
+    Invoice,
+    Line,
+    Preceding,
+    Row,
+    TypeCode,
+    VatTotal,
+)
 from evmesh.billing.money import decimal, exact, rounded
 from evmesh.billing.vat import BuyerKind, VatRule, must_name, rule_for
 from evmesh.billing.words import LANGUAGES, Language, PaidBy, Words
@@ -84,6 +95,7 @@ class Terms:
     contract_reference: str | None = None
     language: Language = "en"
     paid_by: PaidBy | None = None
+    debit: DirectDebit | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -185,6 +197,7 @@ def draft(
         preceding=tuple(sorted(preceding, key=lambda each: (each.issued_on, each.number))),
         notes=terms.notes,
         paid_by=terms.paid_by,
+        debit=None if credit or terms.paid_by else terms.debit,
         lines=tuple(lines),
         vat=tuple(vat),
         rows=tuple(_row(charge, line_of[charge.key], sign) for charge in ordered),

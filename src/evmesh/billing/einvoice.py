@@ -18,7 +18,7 @@ from evmesh.billing.errors import MissingExtra
 from evmesh.billing.invoice import Company, Invoice, Line, VatTotal, remarks
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
-_SEPA, _CREDIT_TRANSFER = "58", "30"
+_SEPA, _CREDIT_TRANSFER, _DIRECT_DEBIT = "58", "30", "59"
 
 ANNEX = "cdrs.csv"
 COLUMNS = (
@@ -143,7 +143,15 @@ def _terms(invoice: Invoice, annex: bool) -> dict[str, Any]:
     }
     if invoice.delivery_country:
         terms["BG-13"] = {"name": invoice.buyer.name, "country_code": invoice.delivery_country}
-    if invoice.seller.iban and not invoice.paid and not invoice.is_credit_note:
+    if invoice.debit is not None:
+        terms |= {
+            "BT-81": _DIRECT_DEBIT,
+            "BT-83": invoice.number,
+            "BT-89": invoice.debit.mandate,
+            "BT-90": invoice.debit.creditor_id,
+            "BT-91": (invoice.buyer.iban or "").replace(" ", ""),
+        }
+    elif invoice.seller.iban and not invoice.paid and not invoice.is_credit_note:
         terms |= {
             "BT-81": _SEPA if invoice.currency == "EUR" else _CREDIT_TRANSFER,
             "BT-83": invoice.number,
@@ -170,7 +178,7 @@ def _payment_terms(invoice: Invoice) -> str | None:
         return words.paid_by[invoice.paid_by]
     if invoice.due_on is None:
         return words.set_off
-    return words.payable_until.format(date=words.day(invoice.due_on))
+    return (words.collected_on if invoice.debit else words.payable_until).format(date=words.day(invoice.due_on))
 
 
 def _party(party: Company, outside: bool) -> dict[str, Any]:

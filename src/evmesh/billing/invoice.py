@@ -108,6 +108,13 @@ class Preceding(msgspec.Struct, frozen=True):
     issued_on: date
 
 
+class DirectDebit(msgspec.Struct, frozen=True):
+    """By what the seller collects from the buyer's account: BT-89 and BT-90."""
+
+    mandate: str
+    creditor_id: str
+
+
 class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     """`rounding_difference` is the total before VAT less what the CDRs say exactly; `payable_rounding` is BT-114."""
 
@@ -130,6 +137,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     preceding: tuple[Preceding, ...] = ()
     notes: tuple[str, ...] = ()
     paid_by: PaidBy | None = None
+    debit: DirectDebit | None = None
     lines: tuple[Line, ...]
     vat: tuple[VatTotal, ...]
     rows: tuple[Row, ...]

@@ -270,10 +270,14 @@ def _totals(invoice: Invoice, words: Words) -> list[list[str]]:
 
 def _payment(invoice: Invoice, words: Words) -> list[list[str]]:
     seller = invoice.seller
-    if not seller.iban or invoice.paid or invoice.is_credit_note:
-        return []
-    rows = [[words.account, seller.iban], ["BIC", seller.bic or ""], [words.reference, invoice.number]]
-    return [row for row in rows if row[1]]
+    if invoice.debit is not None:
+        rows = [(words.debit, invoice.buyer.iban), (words.mandate, invoice.debit.mandate)]
+        rows.append((words.creditor, invoice.debit.creditor_id))
+    elif not seller.iban or invoice.paid or invoice.is_credit_note:
+        rows = []
+    else:
+        rows = [(words.account, seller.iban), ("BIC", seller.bic), (words.reference, invoice.number)]
+    return [[name, value] for name, value in rows if value]
 
 
 def _rate(rate: Decimal, words: Words) -> str:

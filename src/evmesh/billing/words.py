@@ -55,6 +55,10 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     to_pay: str
     to_credit: str
     account: str
+    debit: str
+    mandate: str
+    creditor: str
+    collected_on: str
     reference: str
     annex: str
     annex_about: str
@@ -139,6 +143,10 @@ ENGLISH = Words(
     to_pay="To pay",
     to_credit="To your credit",
     account="Account (IBAN)",
+    debit="Direct debit from",
+    mandate="Mandate",
+    creditor="Creditor",
+    collected_on="Collected by direct debit on {date}",
     reference="Reference",
     annex="Charge records",
     annex_about="Amounts are before VAT, in {currency}; times are in UTC.",
@@ -208,6 +216,10 @@ SWEDISH = Words(
     to_pay="Att betala",
     to_credit="Er till godo",
     account="Konto (IBAN)",
+    debit="Autogiro från",
+    mandate="Medgivande",
+    creditor="Betalningsmottagare",
+    collected_on="Dras via autogiro den {date}",
     reference="Referens",
     annex="Laddningar i detalj",
     annex_about="Belopp är före moms, i {currency}; tider i UTC.",

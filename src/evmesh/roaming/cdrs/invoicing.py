@@ -19,7 +19,7 @@ import msgspec
 from evmesh.billing import einvoice, numbers, rules
 from evmesh.billing.draft import Charge, Terms, draft
 from evmesh.billing.errors import BillingError, BreaksRules, CannotInvoice
-from evmesh.billing.invoice import Company, Direction, Invoice, Preceding, text
+from evmesh.billing.invoice import Company, DirectDebit, Direction, Invoice, Preceding, text
 from evmesh.billing.settings import Billing, Customer
 from evmesh.pricing.currencies import minor_unit
 from evmesh.pricing.zones import UnknownZone, time_zone
@@ -291,7 +291,15 @@ def _terms(billing: Billing, company: Company, order: Order, currency: str) -> T
         contract_reference=order.customer.contract_reference,
         language=order.customer.language,
         paid_by=order.customer.paid_by or billing.drivers_paid_by if order.direction == "driver" else None,
+        debit=None if bought or currency != "EUR" else _debit(billing, order.customer),
     )
+
+
+def _debit(billing: Billing, customer: Customer) -> DirectDebit | None:
+    """SEPA, which knows euros alone."""
+    if billing.creditor_id is None or customer.mandate is None or customer.iban is None:
+        return None
+    return DirectDebit(customer.mandate.id, billing.creditor_id)
 
 
 def _pattern(billing: Billing, order: Order, group: Sequence[Chosen]) -> str:
