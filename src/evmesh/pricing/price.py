@@ -35,7 +35,7 @@ from evmesh.base.findings import Finding, Severity, fatal, pointer
 from evmesh.pricing.bill import Bill, Line
 from evmesh.pricing.coins import rounding_lines
 from evmesh.pricing.currencies import minor_unit
-from evmesh.pricing.limits import limited
+from evmesh.pricing.limits import limit_lines
 from evmesh.pricing.lookup import SESSION, Match, find, looked_at, preferences
 from evmesh.pricing.plan import Component, Element, Plan, embedded_tariffs, read_plan
 from evmesh.pricing.policy import STANDARD, PricingPolicy
@@ -43,7 +43,7 @@ from evmesh.pricing.restrictions import oddities, reason
 from evmesh.pricing.selection import NO_TARIFF, UNKNOWN_TARIFF, assign
 from evmesh.pricing.spans import span
 from evmesh.pricing.step_size import Use, surpluses
-from evmesh.pricing.taxes import UNKNOWN, Amount, TaxShare, factor, shares, total, with_taxes
+from evmesh.pricing.taxes import UNKNOWN, shares, total, with_taxes
 from evmesh.pricing.timeline import (
     RESERVATION_DIMENSIONS,
     SESSION_DIMENSIONS,
@@ -243,7 +243,11 @@ class _Pricer:
         self.remarks(chosen)
         lines = self.priced_lines()
         lines += rounding_lines(lines, self.policy)
-        return lines + self.limit_lines(lines, chosen)
+        if self.limits_apply():
+            limits, odd = limit_lines(lines, self.plans, chosen, self.policy)
+            lines += limits
+            self.findings += odd
+        return lines
 
     def use(self, period: Period, plan: int) -> None:
         """Prices the volumes of a period."""
@@ -319,6 +323,11 @@ class _Pricer:
         if self.policy.no_charge_without_energy:
             self.pieces = [piece for piece in self.pieces if piece.field == "total_reservation_cost"]
 
+    def limits_apply(self) -> bool:
+        """Whether min_price and max_price hold: for a charge, not for a reservation that stands alone."""
+        free = self.policy.no_charge_without_energy and self.timeline.total("ENERGY") == 0
+        return not (self.lone or free or self.policy.price_limits == "ignore")
+
     def remarks(self, chosen: Sequence[int]) -> None:
         """What a reader should know and no figure shows."""
         for dimension in sorted(self.unpriced):
@@ -381,78 +390,7 @@ class _Pricer:
             vat=component.vat if plan.tax in ("NO", "YES") else None,
         )
 
-    def limit_lines(self, lines: Sequence[Line], chosen: Sequence[int]) -> list[Line]:
-        """min_price and max_price of each tariff, on what it priced; of the first, where nothing had a price."""
-        free = self.policy.no_charge_without_energy and self.timeline.total("ENERGY") == 0
-        if self.lone or self.policy.price_limits == "ignore" or free:
-            return []
-        used = sorted({line.tariff for line in lines if line.tariff is not None})
-        found: list[Line] = []
-        for index in used or [index for index in chosen if index >= 0][:1]:
-            plan = self.plans[index]
-            own = [line for line in lines if line.tariff == index]
-            before = total([line.amount for line in own])
-            after, doubt = limited(before, plan.minimum, plan.maximum, self.mix(plan, before, own))
-            if doubt is not None:
-                text = "the limit is given before taxes only and the taxes of the charge are not known"
-                self.say("warning", doubt, plan.place, text)
-            if after == before:
-                continue
-            found.append(_limit_line(index, plan, before, after, own))
-            self.say("warning", "price_limit_applied", plan.place, found[-1].text)
-        if len(used) > 1 and any(self.plans[index].minimum or self.plans[index].maximum for index in used):
-            text = "several tariffs with price limits: each limits its own part"
-            self.say("warning", "limits_of_several_tariffs", "/tariffs", text)
-        return found
-
-    def mix(self, plan: Plan, before: Amount, lines: Sequence[Line]) -> Fraction | None:
-        """Gross by net of what was priced; of a charge that cost nothing, the one rate that its tariff has."""
-        if before.net and before.gross is not None:
-            return before.gross / before.net
-        used = {(line.element, line.component) for line in lines}
-        rates = {
-            factor(component, plan.tax, self.policy)
-            for element in plan.elements
-            if element.restrictions.kind == ""
-            for component in element.components
-            if not used or (component.element, component.index) in used
-        }
-        return rates.pop() if len(rates) == 1 else None
-
 
 def _priced_as(dimension: str) -> str:
     """The tariff dimension that prices a CDR dimension."""
     return "TIME" if dimension in RESERVATION_DIMENSIONS else dimension
-
-
-def _limit_line(index: int, plan: Plan, before: Amount, after: Amount, lines: Sequence[Line]) -> Line:
-    """The difference as a line, its tax spread over the charge's own taxes."""
-    change = Amount(
-        None if before.net is None or after.net is None else after.net - before.net,
-        None if before.gross is None or after.gross is None else after.gross - before.gross,
-    )
-    raised = (change.net or change.gross or 0) > 0
-    return Line(
-        kind="limit",
-        amount=change,
-        taxes=_spread(change, lines),
-        text="minimum price top-up" if raised else "capped",
-        tariff=index,
-        tariff_id=plan.id or None,
-    )
-
-
-def _spread(change: Amount, lines: Sequence[Line]) -> tuple[TaxShare, ...]:
-    tax = change.tax
-    if not tax:
-        return ()
-    gathered: dict[tuple[str, Fraction | None, str | None], Fraction] = {}
-    for line in lines:
-        for share in line.taxes:
-            key = (share.name, share.percentage, share.account_number)
-            gathered[key] = gathered.get(key, Fraction(0)) + share.amount
-    whole = sum(gathered.values())
-    if not whole:
-        only = next(iter(gathered)) if len(gathered) == 1 else ("VAT", None, None)
-        return (TaxShare(*only, tax),)
-    return tuple(TaxShare(*key, tax * amount / whole) for key, amount in gathered.items())
