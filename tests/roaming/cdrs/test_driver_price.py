@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evmesh.billing.draft import Charge, draft, read_charge
 from evmesh.billing.errors import CannotInvoice
-from evmesh.billing.invoice import Invoice
+from evmesh.billing.invoice import Invoice, read, text
+from evmesh.billing.money import rounded
 from evmesh.billing.vat import VatRule
 from evmesh.pricing.zones import time_zone
 from evmesh.roaming.cdrs.driver_price import at_place, by_tariffs, clock_of, passed_on, taken_back
@@ -94,10 +97,10 @@ def test_a_price_with_vat_is_what_the_driver_pays() -> None:
         assert on_paper.total + on_paper.payable_rounding == on_paper.payable
 
 
-def _draft(charges: list[Charge], *rules: VatRule) -> Invoice:
+def _draft(charges: list[Charge], *rules: VatRule, **more: Any) -> Invoice:
     return draft(
         charges,
-        terms(direction="driver", buyer_kind="consumer", rules=list(rules)),
+        terms(direction="driver", buyer_kind="consumer", rules=list(rules), **more),
         number="DRV-1",
         issued_on=date(2026, 6, 1),
         due_on=date(2026, 7, 1),
@@ -194,6 +197,35 @@ def test_moments_are_by_the_clock_of_the_place() -> None:
     assert clock_of(charged(), "Europe/Berlin") == "Europe/Berlin"
     assert clock_of(charged(), "Mars/Olympus") == "Europe/Stockholm"
     assert clock_of(charged(place="USA"), None) is None
+
+
+def test_a_night_with_two_clocks_is_as_long_as_it_was() -> None:
+    night = cdr(1, start_date_time="2026-10-25T00:30:00Z", end_date_time="2026-10-25T01:30:00Z")
+    row = _draft([at_place(read_charge(night), time_zone("Europe/Stockholm"))], SWEDISH).rows[0]
+    assert (row.end - row.start, row.start.hour, row.end.hour) == (timedelta(hours=1), 2, 2)
+
+
+@given(
+    st.lists(st.tuples(st.decimals("0.01", 900, places=2), st.integers(1, 80_000)), min_size=1, max_size=12),
+    st.sampled_from([6, 12, 19, 20, 25]),
+    st.integers(0, 20),
+)
+def test_a_driver_pays_to_the_cent_what_the_prices_with_vat_make(
+    charges: list[tuple[Decimal, int]], rate: int, line_limit: int
+) -> None:
+    made, told = [], Fraction(0)
+    for number, (each, watt_hours) in enumerate(charges):
+        energy = Decimal(watt_hours) / 1000
+        document = charged(id=f"C{number}", total_energy=energy)
+        document["charging_periods"][0]["dimensions"][0]["volume"] = energy
+        ours = tariff(price("ENERGY", str(each), vat=Decimal(rate)), tax_included="YES")
+        made.append(priced(document, ours))
+        told += Fraction(each) * Fraction(energy)
+    paper = _draft(made, VatRule(category="S", rate=Decimal(rate)), line_limit=line_limit)
+    assert paper.payable == rounded(told, 2)
+    assert paper.total + paper.payable_rounding == paper.payable
+    assert abs(paper.payable_rounding) <= Decimal("0.01") * (len(made) + 1)
+    assert read(text(paper)) == paper
 
 
 def test_partners_see_utc() -> None:

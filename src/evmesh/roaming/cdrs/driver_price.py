@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -94,8 +94,13 @@ def as_invoiced(credit: Charge, row: Row, currency: str) -> Charge:
 
 
 def at_place(charge: Charge, zone: tzinfo) -> Charge:
-    """With moments by the clock that the driver saw."""
-    return replace(charge, start=charge.start.astimezone(zone), end=charge.end.astimezone(zone))
+    """With moments by the clock that the driver saw, each with its distance from UTC: a night may have 25 hours."""
+    start, end = (moment.astimezone(zone) for moment in (charge.start, charge.end))
+    return replace(charge, start=_fixed(start), end=_fixed(end))
+
+
+def _fixed(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=timezone(moment.utcoffset() or timedelta(0)))
 
 
 def _refusal(bill: Bill, charge: Charge) -> str | None:
