@@ -48,7 +48,7 @@ def test_a_quick_judgement_is_the_slow_one(
         circumstances=Circumstances(received_at=NOW, token_known=data.draw(st.booleans()), power_kw=None),
         zone=zone,
         pushed=data.draw(st.sampled_from([None, [own], [own | {"last_updated": "2026-01-01T00:00:00Z"}], [other]])),
-        later=data.draw(st.booleans()),
+        told=data.draw(st.sampled_from(["in_time", "later", "deleted"])),
     )
     if data.draw(st.integers(0, 4)) == 0:
         listed = Contract(tariffs=(data.draw(st.sampled_from([own, other])),), tolerance=Decimal("0.02"))

@@ -117,6 +117,8 @@ def judge(case: Case) -> Judgement:
         by, verdict = "original", _of_credit(case.cdr, case.original)
     if verdict == "agrees":
         levels = {name: loud for name, level in levels.items() if (loud := _loud(level)) is not None}
+    for name in levels.keys() & made.keys():
+        levels[name] |= {"verdict": made[name].verdict, **_money(made[name])}
     report: Document = {"verdict": verdict, "by": by, **_money(decisive), "levels": levels}
     if verdict not in ("agrees", "within_tolerance") and decisive.bill is not None:
         report["bill"] = decisive.bill.document()
@@ -281,7 +283,7 @@ def _priced_level(found: _Answer) -> Document:
         level["outcome"] = "not_checked"
     elif found.verdict == "explained":
         level["outcome"] = "noted"
-    return level | {"verdict": found.verdict} | _money(found)
+    return level
 
 
 def _level(findings: Sequence[Finding]) -> Document:
