@@ -72,6 +72,13 @@ def test_a_receipt_is_paid() -> None:
     assert (made.title, made.payable, made.paid_amount, made.due_on) == ("Receipt", 0, made.total, None)
 
 
+def test_what_a_driver_gets_back_was_refunded() -> None:
+    note = invoice(credit(2, 1), direction="driver", paid_by="card", language="sv")
+    assert (note.title, note.how_paid, note.payable) == ("Kreditfaktura", "Återbetalt", 0)
+    assert invoice(cdr(1), direction="driver", paid_by="card", language="sv").how_paid == "Betalt med kort"
+    assert invoice(cdr(1)).how_paid is None
+
+
 @pytest.mark.parametrize(
     ("direction", "of_credits", "code"),
     [("sale", False, "380"), ("sale", True, "381"), ("self_billing", False, "389"), ("self_billing", True, "261")],

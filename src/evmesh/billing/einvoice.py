@@ -174,8 +174,8 @@ def _terms(invoice: Invoice, annex: bool) -> dict[str, Any]:
 
 def _payment_terms(invoice: Invoice) -> str | None:
     words = invoice.words
-    if invoice.paid_by is not None:
-        return words.paid_by[invoice.paid_by]
+    if invoice.how_paid is not None:
+        return invoice.how_paid
     if invoice.due_on is None:
         return words.set_off
     return (words.collected_on if invoice.debit else words.payable_until).format(date=words.day(invoice.due_on))

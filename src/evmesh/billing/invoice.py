@@ -166,6 +166,13 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
         return self.paid_by is not None
 
     @property
+    def how_paid(self) -> str | None:
+        """How money went already: from the driver, or back."""
+        if self.paid_by is None:
+            return None
+        return self.words.refunded if self.is_credit_note else self.words.paid_by[self.paid_by]
+
+    @property
     def paid_amount(self) -> Decimal:
         """BT-113."""
         return self.total + self.payable_rounding if self.paid else Decimal(0).scaleb(-self.places)

@@ -43,8 +43,13 @@ def pdf(invoice: Invoice, *, page: str = "a4", annex: bool = True) -> bytes:
     annex = annex or _too_long(invoice)
     pages = typeset(invoice, page=page, annex=annex)
     moment = datetime.combine(invoice.issued_on, time(), UTC)
-    attached = {"filedata": einvoice.annex_csv(invoice), "description": "Charge records", "creation_datetime": moment,
-                "modification_datetime": moment, "afrelationship": "supplement"}  # fmt: skip
+    attached = {
+        "filedata": einvoice.annex_csv(invoice),
+        "description": invoice.words.annex,
+        "creation_datetime": moment,
+        "modification_datetime": moment,
+        "afrelationship": "supplement",
+    }
     with _clock_at(facturx, moment):
         made: bytes = facturx.generate_from_binary(
             pages,
@@ -67,7 +72,7 @@ def pdf(invoice: Invoice, *, page: str = "a4", annex: bool = True) -> bytes:
 
 
 def typeset(invoice: Invoice, *, page: str = "a4", annex: bool = True) -> bytes:
-    """The pages alone, as PDF/A-3; they speak of the annex as of something attached."""
+    """The pages alone, as PDF/A-3; with `annex` they say that the CDRs are attached."""
     try:
         import typst
     except ModuleNotFoundError as error:
@@ -262,8 +267,8 @@ def _totals(invoice: Invoice, words: Words) -> list[list[str]]:
         rows.append([words.total, words.money(invoice.total)])
     if invoice.payable_rounding:
         rows.append([words.rounding, words.money(invoice.payable_rounding)])
-    if invoice.paid_by is not None:
-        rows.append([words.paid_by[invoice.paid_by], words.money(-invoice.paid_amount)])
+    if invoice.how_paid is not None:
+        rows.append([invoice.how_paid, words.money(-invoice.paid_amount)])
     what = words.to_credit if invoice.is_credit_note else words.to_pay
     return [*rows, [f"{what}, {invoice.currency}", words.money(invoice.payable)]]
 

@@ -81,6 +81,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     payable_until: str
     set_off: str
     paid_by: Mapping[str, str]
+    refunded: str
     rounding_difference: str
     components: Mapping[str, str]
     """What a price is made of, by the dimension of a tariff."""
@@ -172,6 +173,7 @@ ENGLISH = Words(
         "card": "Paid by card", "transfer": "Paid by bank transfer", "direct_debit": "Paid by direct debit",
         "cash": "Paid in cash",
     },
+    refunded="Refunded",
     rounding_difference=(
         "The charge records sum to exactly {exact} {currency} before VAT; rounding difference {difference} {currency}."
     ),
@@ -245,6 +247,7 @@ SWEDISH = Words(
         "card": "Betalt med kort", "transfer": "Betalt med banköverföring", "direct_debit": "Betalt med autogiro",
         "cash": "Betalt kontant",
     },
+    refunded="Återbetalt",
     rounding_difference=(
         "Laddningarna uppgår till exakt {exact} {currency} före moms; avrundningsskillnad {difference} {currency}."
     ),
