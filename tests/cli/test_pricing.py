@@ -668,7 +668,7 @@ def test_quotes_that_cannot_be(ran: Any, write: Write, options: list[str], statu
         (b"0,inf\n", "line 1: Infinity is no power"),
         (b"0,100\n0,50\n", "the steps of a power curve ascend"),
         (b"", "a power curve begins at 0"),
-        (b"\xff\xfe", "not a text in UTF-8"),
+        (b"\xff\xfe", "CSV in UTF-8, or JSON"),
     ],
 )
 def test_power_curves_that_are_none(ran: Any, write: Write, curve: bytes, said: str) -> None:

@@ -1,12 +1,13 @@
 """Prices before there is anything to price."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 
 from evmesh.pricing.quote import cost_curve, quote
+from evmesh.pricing.zones import time_zone
 from tests.pricing.documents import at, component, element, tariff
 
 ZONE = "Europe/Amsterdam"
@@ -55,6 +56,17 @@ def test_a_tariff_that_asks_for_current_is_told_it() -> None:
     assert "current_not_reported" in {finding.code for finding in untold.findings if finding.severity == "warning"}
 
 
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
+def test_hours_pass_alike_when_the_clocks_change(day: str) -> None:
+    """A driver says 00:30 on the wall and four hours; two of them charge, two are parked."""
+    begins = datetime.fromisoformat(f"{day} 00:30").replace(tzinfo=time_zone(ZONE))
+    tiers = tariff(element(component("TIME", 1), component("PARKING_TIME", 10)))
+    assert quote(tiers, begins, 10, ZONE, power_kw=5, stay=timedelta(hours=4)).total.net == 2 + 20
+    assert quote(tiers, begins, 10, ZONE, duration=timedelta(hours=4)).total.net == 4
+    points = cost_curve(tiers, begins, 10, ZONE, duration=timedelta(hours=4), every=timedelta(hours=1))
+    assert [point.cost.net for point in points] == [1, 2, 3, 4]
+
+
 def test_a_stay_that_is_too_short_breaks_the_charge_off() -> None:
     bill = quote(PARKING, at("2026-01-12 10:00"), 20, ZONE, power_kw=10, stay=timedelta(minutes=30))
     assert bill.total_energy == 5
@@ -88,6 +100,7 @@ def test_the_curve_shows_where_the_fee_begins() -> None:
         ({"power_kw": Decimal("0.0001")}, "never reached"),
         ({"power_kw": 20, "stay": timedelta(days=40)}, "a month"),
         ({"power_kw": 20, "current_a": -1}, "no current"),
+        ({"power_kw": 20, "stay": timedelta(0)}, "no charge"),
     ],
 )
 def test_an_impossible_wish_is_refused(asked: dict[str, object], why: str) -> None:

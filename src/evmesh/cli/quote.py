@@ -171,16 +171,20 @@ def _curve(file: str) -> PowerCurve:
         rows = documents.decoded_text(content, documents.called(file))
         places = [f"step {number}" for number in range(1, len(rows) + 1)]
     else:
-        rows, places = _csv(content)
+        rows, places = _csv(content, documents.called(file))
     if len(rows) > _MOST_STEPS:
         raise Failure(f"{documents.called(file)}: a power curve has at most {_MOST_STEPS} steps")
     return [_step(row, f"{documents.called(file)}, {place}") for row, place in zip(rows, places, strict=True)]
 
 
-def _csv(content: bytes) -> tuple[list[Any], list[str]]:
+def _csv(content: bytes, what: str) -> tuple[list[Any], list[str]]:
     rows: list[Any] = []
     places: list[str] = []
-    for number, line in enumerate(content.decode().splitlines(), 1):
+    try:
+        lines = content.decode().splitlines()
+    except UnicodeDecodeError:
+        raise Failure(f"{what}: a power curve is CSV in UTF-8, or JSON") from None
+    for number, line in enumerate(lines, 1):
         cells = [cell.strip() for cell in re.split(r"[,;\t]", line)]
         heading = not rows and not re.match(r"[-+.\d]", cells[0])
         if any(cells) and not heading:

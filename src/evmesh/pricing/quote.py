@@ -8,7 +8,7 @@ charge did.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -78,10 +78,11 @@ def cost_curve(
 ) -> list[Point]:
     """What the same charge costs if it is broken off `every` so often: when fees begin, when a cap is reached."""
     readings, end = _planned(start, energy_kwh, duration, power_kw, current_a, stay)
-    if every <= timedelta(0) or (end - start) / every > 10_000:
+    begins = readings[0].moment
+    if every <= timedelta(0) or (end - begins) / every > 10_000:
         raise ValueError("the steps of a cost curve are too small")
     points: list[Point] = []
-    moment = start + every
+    moment = begins + every
     while moment < end + every:
         until = min(moment, end)
         so_far = _until(readings, until)
@@ -118,7 +119,8 @@ def _planned(
     current_a: Decimal | int | None,
     stay: timedelta | None,
 ) -> tuple[list[Reading], datetime]:
-    """The readings of such a charge, and its end."""
+    """The readings of such a charge, and its end; in UTC, for hours pass alike whatever the clocks do."""
+    start = start.astimezone(UTC)
     energy = Decimal(energy_kwh)
     if not energy.is_finite() or not 0 <= energy <= 10_000:
         raise ValueError(f"{energy_kwh} kWh is no charge")
@@ -145,6 +147,8 @@ def _planned(
         ]
     full = readings[-1].moment
     end = full if stay is None else start + stay
+    if end <= start:
+        raise ValueError("without energy and without a stay there is no charge")
     if end - start > _LONGEST:
         raise ValueError("a charge does not last longer than a month")
     if end < full:
