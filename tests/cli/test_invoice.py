@@ -300,7 +300,8 @@ def test_a_setting_that_is_wrong_is_named(evmesh: Evmesh, volt: Path, setting: s
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--month", "2026-05"), "--partner or --driver"),
+        (("--month", "2026-05"), "--partner, --driver or --drivers"),
+        (("--month", "2026-05", "--driver", "X", "--drivers"), "--partner, --driver or --drivers"),
         (("--month", "May", "--partner", "drive"), "no month"),
         (("--month", "2026-05", "--partner", "drive", "--date", "soon"), "no date"),
         (("--month", "2026-05", "--driver", "X", "--self-billing"), "bills us nothing"),
@@ -351,7 +352,8 @@ def test_an_invoice_is_posted_until_it_is_cancelled_or_paid(evmesh: Evmesh, bill
     hold(billed, [cdr(n, "1.005") for n in range(1, 6)])
 
     def owed() -> dict[str, Decimal]:
-        return stored(billed, lambda tx: ledger.balances(tx, 1)).get("EUR", {})
+        found = stored(billed, lambda tx: ledger.balances(tx, 1)).get("EUR", {})
+        return {str(account): amount for account, amount in found.items()}
 
     def not_billed() -> int:
         return stored(billed, lambda tx: len(list(ledger.not_gathered(tx, 1, kind="receivable cdr"))))

@@ -6,6 +6,8 @@
 | credit note | we the buyer | pain.001 |
 | self-billed invoice | we the seller | pain.001 |
 | self-billed credit note | the seller us | pain.008, by mandate |
+| partner's invoice | we the partner | pain.001 |
+| invoice that the partner wrote for us | the partner us | pain.008, by mandate |
 
 Each document is a payment of its own, with its number as reference. Needs the extra `sepa`.
 """
@@ -66,23 +68,39 @@ def format_of(invoice: Invoice) -> Format:
 
 
 def payment(invoice: Invoice, today: date, mandate: Mandate | None = None) -> Payment:
-    """What closes an invoice; CannotPay. It is due on the invoice's day, today at the earliest."""
-    what = f"{invoice.title.lower()} {invoice.number}"
+    """What closes an invoice that we wrote; CannotPay. It is due on the invoice's day, today at the earliest."""
     other = invoice.seller if invoice.direction == "self_billing" else invoice.buyer
-    if invoice.currency != "EUR":
-        raise CannotPay(f"{what}: SEPA moves euros, not {invoice.currency}")
-    if invoice.payable <= 0:
+    due = max(invoice.due_on or today, today)
+    return closing(
+        format_of(invoice), other, invoice.title, invoice.number, invoice.payable, invoice.currency, due, mandate
+    )
+
+
+def closing(
+    format: Format,
+    other: Company,
+    title: str,
+    number: str,
+    amount: Decimal,
+    currency: str,
+    on: date,
+    mandate: Mandate | None = None,
+) -> Payment:
+    """The payment of an amount that is open; CannotPay."""
+    what = f"{title.lower()} {number}"
+    if currency != "EUR":
+        raise CannotPay(f"{what}: SEPA moves euros, not {currency}")
+    if amount <= 0:
         raise CannotPay(f"{what}: there is nothing to pay")
-    cents = invoice.payable * 100
+    cents = amount * 100
     if cents != cents.to_integral_value():
-        raise CannotPay(f"{what}: {invoice.payable} is no whole number of cents")
+        raise CannotPay(f"{what}: {amount} is no whole number of cents")
     if other.iban is None:
         raise CannotPay(f"{what}: the settings do not say the IBAN of {other.name}")
-    if format_of(invoice) == "pain.008" and mandate is None:
+    if format == "pain.008" and mandate is None:
         raise CannotPay(f"{what}: {other.name} has given no mandate: add one to its [[billing.customer]]")
-    on = max(invoice.due_on or today, today)
-    text = f"{invoice.title} {invoice.number}"
-    return Payment(other, checked_iban(other.iban), int(cents), on, invoice.number, text, mandate)
+    given = mandate if format == "pain.008" else None
+    return Payment(other, checked_iban(other.iban), int(cents), on, number, f"{title} {number}", given)
 
 
 def file(format: Format, payments: list[Payment], company: Company | None, creditor_id: str | None = None) -> bytes:

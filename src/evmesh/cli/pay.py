@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evmesh.cli import output
+from evmesh.cli import days, output
 from evmesh.cli.families import family
 from evmesh.cli.node import with_store
 from evmesh.cli.output import Failure
 
 if TYPE_CHECKING:
+    from evmesh.billing.sepa import Format as Kind
     from evmesh.billing.sepa import Mandate, Payment
     from evmesh.billing.settings import Billing
     from evmesh.config import Settings
     from evmesh.store.database import Store
+    from evmesh.store.transaction import Tx
 
 OPEN = ("issued", "sent")
 
@@ -38,8 +40,10 @@ def add_to(app: typer.Typer) -> None:
             "\b\nExamples:\n"
             "  evmesh -C driver invoice pay --format pain.001 --output transfers.xml\n"
             "  evmesh -C volt invoice pay --format pain.008 --partner driver --output debits.xml\n"
-            "It holds every invoice that is neither paid nor cancelled. When the bank has carried it out, say so:\n"
-            "  evmesh -C volt invoice mark INV-2026-00001 paid"
+            "It holds every invoice that is neither paid nor cancelled, and what is open of partners' invoices that\n"
+            "agree with their CDRs. When the bank has carried it out, say so:\n"
+            "  evmesh -C volt invoice mark INV-2026-00001 paid\n"
+            "  evmesh -C driver reconcile INV-2026-00001 --paid"
         ),
     )(pay)
 
@@ -59,12 +63,15 @@ def pay(
     from evmesh.billing import sepa
     from evmesh.billing.errors import BillingError
 
-    today = _day(day)
+    today = days.day(day) or datetime.now(UTC).date()
     left_out: list[str] = []
 
     async def work(settings: Settings, store: Store) -> tuple[list[Payment], bytes]:
-        found = await _payments(settings.billing, store, format.value, partner, today, left_out)
         billing = settings.billing
+        found = await _payments(billing, store, format.value, partner, today, left_out)
+        found += await store.write(
+            bound(_of_partners, billing=billing, format=format.value, partner=partner, today=today, left_out=left_out)
+        )
         if not found and left_out:
             raise Failure(left_out[0])
         return found, sepa.file(format.value, found, billing.company, billing.creditor_id)
@@ -111,12 +118,40 @@ async def _payments(
     return found
 
 
+def _of_partners(
+    tx: Tx, *, billing: Billing, format: Kind, partner: str | None, today: date, left_out: list[str]
+) -> list[Payment]:
+    """What closes partners' invoices. One that is not what its CDRs say waits until it is."""
+    from evmesh.billing import sepa
+    from evmesh.roaming.invoicereconciliation import incoming
+
+    found: list[Payment] = []
+    for whose, number in incoming.known(tx):
+        invoice = incoming.look_at(tx, whose, number)
+        ours = (invoice.side == "payable") == (invoice.open > 0)
+        if partner not in (None, whose.name) or invoice.said is None or not invoice.open:
+            continue
+        if format != ("pain.001" if ours else "pain.008"):
+            continue
+        title = "Invoice" if invoice.open > 0 else "Credit note"
+        what = f"{title.lower()} {invoice.number} of {whose.name}"
+        them = next((each for each in billing.customer if each.partner == whose.name), None)
+        if not invoice.agrees:
+            left_out.append(f"{what}: it does not agree with its CDRs, see `evmesh reconcile {invoice.number}`")
+        elif them is None:
+            left_out.append(f"{what}: the settings do not say who that is: add a [[billing.customer]]")
+        else:
+            amount, currency = abs(invoice.open), invoice.said.currency
+            try:
+                payment = sepa.closing(
+                    format, them.company, title, invoice.number, amount, currency, today, them.mandate
+                )
+            except sepa.CannotPay as error:
+                left_out.append(str(error))
+            else:
+                found.append(payment)
+    return found
+
+
 def _mandate(billing: Billing, name: str) -> Mandate | None:
     return next((each.mandate for each in billing.customer if name in (each.partner, each.contract)), None)
-
-
-def _day(text: str | None) -> date:
-    try:
-        return datetime.now(UTC).date() if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date such as 2026-06-01", param_hint="--date") from None
