@@ -161,7 +161,6 @@ BROKEN: list[tuple[str, str, Document]] = [
         tariff(element(component("FLAT", 4, vat=21), reservation="RESERVATION")),
     ),
     ("feed_in_price", "info", tariff(element(ENERGY, max_power=0), element(ENERGY))),
-    ("feed_in_tiers", "info", tariff(element(ENERGY, max_kwh=20), element(component("ENERGY", "0.5", vat=21)))),
     ("parking_fee_at_night", "info", tariff(element(ENERGY, component("PARKING_TIME", 4, vat=21)))),
     ("misspelt_field", "error", tariff(element(ENERGY, dayOfWeek=["MONDAY"]))),
     ("misspelt_field", "error", tariff({"price_components": [ENERGY], "restriction": {}})),

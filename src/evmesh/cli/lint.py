@@ -66,7 +66,10 @@ def lint(
             print(f"{advice.severity}: {place + advice.pointer or '/'}: {advice.message} [{advice.code}]")
             print(f"    → {advice.fix}")
         what = f"{len(tariffs)} good tariffs" if many else "a good tariff"
-        counted = f"{errors} {'error' if errors == 1 else 'errors'}, {len(found) - errors} other remarks"
+        others = len(found) - errors
+        counted = (
+            f"{errors} {'error' if errors == 1 else 'errors'}, {others} other {'remark' if others == 1 else 'remarks'}"
+        )
         print(f"{documents.called(file)}: {counted if found else what}")
     raise typer.Exit(1 if errors else 0)
 

@@ -138,16 +138,13 @@ def what_is_priced(asked: Asked) -> Iterator[Advice]:
 
 def feed_in(asked: Asked) -> Iterator[Advice]:
     """OCPI has no price of its own for energy that flows back: a negative volume meets the price of what is drawn."""
-    priced = [(e.restrictions, c) for e in asked.session_elements() if (c := e.component("ENERGY")) is not None]
-    for each, component in priced:
-        if any(limit is not None and limit <= 0 for limit in (each.max_power, each.max_current)):
+    for element in asked.session_elements():
+        each, component = element.restrictions, element.component("ENERGY")
+        back = any(limit is not None and limit <= 0 for limit in (each.max_power, each.max_current))
+        if component is not None and back:
             text = "this price holds while energy flows back: the driver is paid it for every kWh"
             fix = "make sure that it is meant; a negative price charges for energy that flows back"
             yield Advice("info", "feed_in_price", component.pointer, text, fix)
-    tiers = [component for each, component in priced if each.min_kwh or each.max_kwh]
-    if tiers:
-        text = "energy that flows back goes back through the tiers, and is paid at the price of each"
-        yield Advice("info", "feed_in_tiers", tiers[0].pointer, text, "price ENERGY alike where cars may feed in")
 
 
 def parking_at_night(asked: Asked) -> Iterator[Advice]:
