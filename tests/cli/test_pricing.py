@@ -449,6 +449,22 @@ def test_what_breaks_the_release_is_told_and_priced_where_it_can_be(ran: Any, wr
     assert ("missing", "/cdr_token", "error") in {(f["code"], f["pointer"], f["severity"]) for f in answer["findings"]}
 
 
+def test_a_total_that_is_not_that_of_all_says_so(ran: Any, write: Write) -> None:
+    """The second period names a tariff that nobody has; its energy is not free."""
+    periods = [period("2026-01-12T09:00:00Z", "T1", ENERGY=8), period("2026-01-12T10:00:00Z", "T9", ENERGY=12)]
+    arguments = ["price", write("cdr.json", charge(charging_periods=periods)), "--tariff", write("t.json", ENERGY)]
+    assert "the rest is missing" in ran(*arguments)[1]
+    assert "resten saknas" in ran(*arguments, "--language", "sv")[1]
+    assert json.loads(ran(*arguments, "--json")[1])["verdict"] == "cannot_be_priced"
+
+
+def test_a_claim_on_the_other_side_of_the_taxes_is_not_comparable(ran: Any, write: Write) -> None:
+    inside = tariff(element(component("ENERGY", "0.25")), tax_included="YES")
+    claim = charge(total_cost={"before_taxes": 5, "taxes": []})
+    _, out, _ = ran("price", write("cdr.json", claim), "--tariff", write("t.json", inside))
+    assert "The CDR says 5.00 EUR before taxes: nothing to hold against" in out
+
+
 def test_an_older_release_without_taxes_leaves_them_unknown(ran: Any, write: Write) -> None:
     old = {"id": "T1", "currency": "EUR", "last_updated": "2025-12-01T00:00:00Z"}
     old["elements"] = [{"price_components": [{"type": "ENERGY", "price": Decimal("0.25"), "step_size": 1}]}]

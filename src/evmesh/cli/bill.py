@@ -30,6 +30,8 @@ LABELS: dict[str, dict[str, str]] = {
         "explained": "The CDR says {claim}, {difference}: explained by {habits}.",
         "differs": "The CDR says {claim}, {difference}: no known habit explains it.",
         "apart": "The CDR says {claim}, {difference}.",
+        "partly": "The total is that of the periods that could be priced; the rest is missing.",
+        "not_comparable": "The CDR says {claim}: nothing to hold against a price known on the other side of the taxes.",
         "credit": "It is a credit: what is refunded is the negative of this.",
         "more": "{amount} more", "less": "{amount} less", "same": "the same",
     },
@@ -42,6 +44,8 @@ LABELS: dict[str, dict[str, str]] = {
         "explained": "CDR:en anger {claim}, {difference}: det förklaras av {habits}.",
         "differs": "CDR:en anger {claim}, {difference}: ingen känd vana förklarar det.",
         "apart": "CDR:en anger {claim}, {difference}.",
+        "partly": "Summan gäller de perioder som gick att prissätta; resten saknas.",
+        "not_comparable": "CDR:en anger {claim}: inget att jämföra med ett pris som är känt på andra sidan skatten.",
         "credit": "Den är en kreditering: det som återbetalas är detta med omvänt tecken.",
         "more": "{amount} mer", "less": "{amount} mindre", "same": "samma",
     },
@@ -156,6 +160,10 @@ def conclusion(found: Check, cdr: Mapping[str, Any], language: str, *, searched:
             difference=_difference(found.difference, currency, language),
             habits="; ".join(habit.text for habit in found.habits),
         )
+    elif any(finding.code == "unknown_tariff" for finding in found.findings):
+        yield labels["partly"]
+    elif found.claim is not None:
+        yield labels["not_comparable"].format(claim=both(found.claim.amount, currency, language))
     if cdr.get("credit"):
         yield labels["credit"]
 
