@@ -91,6 +91,29 @@ def test_a_credit_in_the_same_month_gives_back_the_same_price(evmesh: Evmesh, dr
     assert [each["total"] for each in run(evmesh, driver)["issued"]] == ["78.75", "78.75"]
 
 
+def test_all_drivers_of_the_settings_are_invoiced_in_one_run(evmesh: Evmesh, driver: Path) -> None:
+    """One whose country has no VAT rule does not keep the others from their invoices."""
+    path = driver / config.FILE
+    for contract, country, kind in (("SE-DRV-C2", "SE", "consumer"), ("SE-DRV-C3", "NO", "business")):
+        customer = f'[[billing.customer]]\ncontract = "{contract}"\nname = "{contract}"\ncountry = "{country}"\n'
+        path.write_text(f'{path.read_text()}{customer}kind = "{kind}"\n')
+    cards = [CARD | {"contract_id": f"se-drv-c{n}"} for n in (1, 2, 3, 2, 9)]
+    hold(driver, [], [charged(party_id="DRV", id=f"D{n}", cdr_token=card) for n, card in enumerate(cards)])
+    ran = evmesh("-C", driver, "invoice", "run", "--drivers", *MAY[2:], "--json")
+    assert [(each["other_party"], each["charges"]) for each in ran.json["issued"]] == [
+        ("SE-DRV-C1", 1),
+        ("SE-DRV-C2", 2),
+    ]
+    (left,) = ran.json["left_out"]
+    assert (ran.status, left["cdr"]) == (1, "SE*DRV*D2")
+    assert "no VAT rule" in left["reason"]
+
+
+def test_without_drivers_there_is_nothing_to_invoice(evmesh: Evmesh, driver: Path) -> None:
+    change(driver, 'contract = "SE-DRV-C1"', 'partner = "else"')
+    assert evmesh("-C", driver, "invoice", "run", "--drivers", *MAY[2:], "--json").json["issued"] == []
+
+
 DEBITED = """contract = "SE-DRV-C1"
 iban = "SE4550000000058398257466"
 mandate = { id = "M-7", signed_on = 2026-01-01 }"""

@@ -79,7 +79,7 @@ class Two:
             month=Month(2026, 3), issued_on=DAY, per_session=which % 4 == 0,
         )  # fmt: skip
         try:
-            await invoicing.run(self.node, BILLING, order)
+            await invoicing.run(self.node, BILLING, [order])
         except BilledAlready:
             assert side == "payable", "the partner has invoiced some of it already"
 

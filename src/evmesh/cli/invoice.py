@@ -37,7 +37,8 @@ def add_to(app: typer.Typer) -> None:
          ["evmesh -C volt invoice run --partner driver --month 2026-05",
           "evmesh -C volt invoice run --partner driver --month 2026-05 --dry-run --json",
           "evmesh -C driver invoice run --partner volt --month 2026-05 --self-billing",
-          "evmesh -C driver invoice run --driver SE-DRV-C00012345 --month 2026-05 --per-session"]),
+          "evmesh -C driver invoice run --driver SE-DRV-C00012345 --month 2026-05 --per-session",
+          "evmesh -C driver invoice run --drivers --month 2026-05"]),
         ("list", list_invoices, "List invoices.", ["evmesh -C volt invoice list --partner driver --state issued"]),
         ("show", show, "Show an invoice.", ["evmesh -C volt invoice show INV-2026-00001"]),
         ("export", export, "Write invoices as files: PDF with the XML inside, UBL, CII, JSON, or their CDRs as CSV.",
@@ -65,6 +66,7 @@ def run(
     driver: Annotated[
         str | None, typer.Option(metavar="CONTRACT", help="A driver instead, by contract.", show_default=False)
     ] = None,
+    drivers: Annotated[bool, typer.Option("--drivers", help="All drivers of the settings instead.")] = False,
     self_billing: Annotated[
         bool, typer.Option("--self-billing", help="The partner charged us: write its invoice to us.")
     ] = False,
@@ -75,9 +77,9 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would be; take no number.")] = False,
     json: Json = False,
 ) -> None:
-    if (partner is None) == (driver is None):
-        raise typer.BadParameter("give --partner or --driver")
-    if self_billing and driver is not None:
+    if [partner is not None, driver is not None, drivers].count(True) != 1:
+        raise typer.BadParameter("give --partner, --driver or --drivers")
+    if self_billing and partner is None:
         raise typer.BadParameter("a driver bills us nothing", param_hint="--self-billing")
     stretch, day = month_of(month), _day(issued)
 
@@ -92,11 +94,16 @@ def run(
             order = await invoicing.order_for_partner(
                 store, billing, partner, stretch, on, self_billing=self_billing, per_session=per_session
             )
+            orders = [order]
         else:
             tariffs = settings.driver_tariffs
-            order = invoicing.order_for_driver(billing, tariffs, str(driver), stretch, on, per_session=per_session)
+            contracts = [each.contract for each in billing.customer if each.contract] if drivers else [str(driver)]
+            orders = [
+                invoicing.order_for_driver(billing, tariffs, each, stretch, on, per_session=per_session)
+                for each in contracts
+            ]
         with progress("reading CDRs", None) as advance:
-            return await invoicing.run(node, billing, order, dry=dry_run, found=advance)
+            return await invoicing.run(node, billing, orders, dry=dry_run, found=advance)
 
     result = with_node(context, work)
     if json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
@@ -35,18 +35,23 @@ class Chosen:
 
 
 async def choose(
-    store: Store, order: Order, zone: tzinfo, result: Result, found: Callable[[int], None]
-) -> list[Chosen]:
-    """The charges to invoice; `result` is told of the others, and `found` how many CDRs were looked at."""
-    since = datetime.combine(order.month.first, time(), zone).astimezone(UTC)
-    until = datetime.combine(order.month.last + timedelta(days=1), time(), zone).astimezone(UTC)
-    look = partial(_page, order=order, zone=zone, since=since, until=until, result=result)
-    chosen: list[Chosen] = []
-    for filters in _filters(order):
+    store: Store, orders: Sequence[Order], zone: tzinfo, result: Result, found: Callable[[int], None]
+) -> list[list[Chosen]]:
+    """The charges to invoice, for each order: one with a partner, or those of any number of drivers, of one month.
+
+    `result` is told of the others, and `found` how many CDRs were looked at: each once, however many orders there are.
+    """
+    month = orders[0].month
+    since = datetime.combine(month.first, time(), zone).astimezone(UTC)
+    until = datetime.combine(month.last + timedelta(days=1), time(), zone).astimezone(UTC)
+    look = partial(_page, orders=orders, concerned=_concerned(orders, since, until), zone=zone, result=result)
+    chosen: list[list[Chosen]] = [[] for _ in orders]
+    for filters in _filters(orders[0]):
         after = 0
         while True:
             page, done, count = await store.read(partial(look, filters=filters, after=after))
-            chosen += page
+            for place, each in page:
+                chosen[place].append(each)
             if not count:
                 break
             found(count)
@@ -77,42 +82,47 @@ _glance = msgspec.json.Decoder(_Glance)
 def _page(
     tx: Tx,
     *,
-    order: Order,
+    orders: Sequence[Order],
+    concerned: Callable[[Held], int | None],
     zone: tzinfo,
     filters: dict[str, Any],
     after: int,
-    since: datetime,
-    until: datetime,
     result: Result,
-) -> tuple[list[Chosen], int, int]:
+) -> tuple[list[tuple[int, Chosen]], int, int]:
     held = objects.listing(tx, "cdrs", after_seq=after, limit=AT_ONCE, **filters)
-    of_month = [each for each in held if _concerns(each, order, since, until)]
-    done = invoices.invoiced(tx, [each.seq for each in of_month], order.side)
+    ours = [(place, each) for each in held if (place := concerned(each)) is not None]
+    done = invoices.invoiced(tx, [each.seq for _, each in ours], orders[0].side)
     result.already += len(done)
     chosen = []
-    for each in of_month:
+    for place, each in ours:
         if each.seq in done:
             continue
+        order = orders[place]
         try:
             cdr = decode(each.document)
             charge = read_charge(cdr)
             original = _credited(tx, charge, each.partner_id)
             if order.direction == "driver":
                 charge = _for_driver(tx, order, each, cdr, charge, original, zone)
-            chosen.append(Chosen(each.seq, charge))
+            chosen.append((place, Chosen(each.seq, charge)))
         except CannotInvoice as error:
             result.left_out.append((f"{each.owner}*{each.id}", str(error)))
     return chosen, held[-1].seq if held else after, len(held)
 
 
-def _concerns(held: Held, order: Order, since: datetime, until: datetime) -> bool:
-    glance = _glance.decode(held.document)
-    if order.direction == "driver":
-        contract = str(glance.cdr_token.get("contract_id")).casefold()
-        if contract != str(order.customer.contract).casefold():
-            return False
-    ended = glance.end_date_time
-    return since <= (ended if ended.tzinfo else ended.replace(tzinfo=UTC)) < until
+def _concerned(orders: Sequence[Order], since: datetime, until: datetime) -> Callable[[Held], int | None]:
+    """Which of the orders a CDR is for, by its place among them; None where none is."""
+    drivers = {str(order.customer.contract).casefold(): place for place, order in enumerate(orders)}
+    of_partner = orders[0].direction != "driver"
+
+    def concerned(held: Held) -> int | None:
+        glance = _glance.decode(held.document)
+        ended = glance.end_date_time
+        if not since <= (ended if ended.tzinfo else ended.replace(tzinfo=UTC)) < until:
+            return None
+        return 0 if of_partner else drivers.get(str(glance.cdr_token.get("contract_id")).casefold())
+
+    return concerned
 
 
 def _credited(tx: Tx, charge: Charge, partner_id: int) -> Held | None:

@@ -164,16 +164,33 @@ def zone_of(billing: Billing) -> tzinfo:
 async def run(
     node: Node,
     billing: Billing,
-    order: Order,
+    orders: Sequence[Order],
     *,
     dry: bool = False,
     found: Callable[[int], None] = lambda count: None,
 ) -> Result:
-    """Invoice what is not invoiced yet; `found` hears how many CDRs were looked at. Invoices before credit notes."""
+    """Invoice what is not invoiced yet: a partner's month, or that of some drivers; `found` hears how many CDRs were
+    looked at. Of several drivers, one that cannot be invoiced does not keep the others from their invoices."""
+    result = Result(checked=rules.can_check())
+    if not orders:
+        return result
+    chosen = await choose(node.store, orders, zone_of(billing), result, found)
+    for order, of_order in zip(orders, chosen, strict=True):
+        try:
+            await _invoice(node, billing, order, of_order, result, dry)
+        except CannotInvoice as error:
+            if len(orders) == 1:
+                raise
+            result.left_out += [(each.charge.key, str(error)) for each in of_order]
+    return result
+
+
+async def _invoice(
+    node: Node, billing: Billing, order: Order, chosen: Sequence[Chosen], result: Result, dry: bool
+) -> None:
+    """Invoices before credit notes."""
     if billing.company is None:
         raise CannotInvoice("the settings do not say who we are to a tax office: add [billing.company]")
-    store, result = node.store, Result(checked=rules.can_check())
-    chosen = await choose(store, order, zone_of(billing), result, found)
     groups = []
     for group in _groups(chosen, order.per_session):
         if any(each.charge.net for each in group):
@@ -190,7 +207,7 @@ async def run(
             terms = _terms(billing, billing.company, order, group[0].charge.currency)
             if dry:
                 charges = [each.charge for each in group]
-                preceding = await store.read(partial(_preceding, charges=charges, side=order.side))
+                preceding = await node.store.read(partial(_preceding, charges=charges, side=order.side))
                 result.drafts.append(_draft(billing, order, terms, group, UNNUMBERED, preceding, result.checked))
             else:
                 result.issued.append(await _issue(node, billing, order, terms, group, result.checked))
@@ -198,7 +215,6 @@ async def run(
             if not order.per_session:
                 raise
             result.left_out += [(each.charge.key, str(error)) for each in group]
-    return result
 
 
 async def _issue(
