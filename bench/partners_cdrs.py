@@ -66,7 +66,10 @@ TARIFFS: list[Document] = [
         ]
     },
     {"elements": [element(component("ENERGY", "0.35")), element(component("PARKING_TIME", "4.80", 300))]},
-    {"elements": [element(component("ENERGY", "0.42"))], "min_price": {"before_taxes": 1, "after_taxes": Decimal("1.21")}},
+    {
+        "elements": [element(component("ENERGY", "0.42"))],
+        "min_price": {"before_taxes": 1, "after_taxes": Decimal("1.21")},
+    },
     {
         "elements": [
             element(component("ENERGY", "0.31"), day_of_week=["SATURDAY", "SUNDAY"]),

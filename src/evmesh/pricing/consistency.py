@@ -75,7 +75,7 @@ def unremarkable(cdr: Document, record: Record) -> bool:
         and not cdr.get("credit_reference_id")
         and not cdr.get("signed_data")
         and len(str(cdr.get("id", ""))) <= _LONGEST_ID
-        and not (isinstance(place, Mapping) and NOT_AVAILABLE in place.values())
+        and (place is None or (type(place) is dict and NOT_AVAILABLE not in place.values()))
         and _near(cdr.get("total_energy"), energy)
         and _near(cdr.get("total_time"), length, HOUR_MICROSECONDS)
         and _near(cdr.get("total_parking_time"), parked, HOUR_MICROSECONDS)
@@ -93,12 +93,13 @@ def _near(printed: Any, total: Decimal | int, unit: int = 1) -> bool:
 
 
 def _adds_up(cdr: Document) -> bool:
-    prices = [price for field in ("total_cost", *FIELDS) if isinstance(price := cdr.get(field), Mapping)]
-    figures = [price["before_taxes"] for price in prices if price.get("before_taxes") is not None]
-    if not isinstance(cdr.get("total_cost"), Mapping) or len(figures) < len(prices) or not all(map(usable, figures)):
+    prices = [price for field in ("total_cost", *FIELDS) if (price := cdr.get(field)) is not None]
+    if cdr.get("total_cost") is None or not all(type(price) is dict for price in prices):
         return False
-    whole, *parts = figures
-    return whole >= 0 and (not parts or abs(sum(parts) - whole) * 100 <= 1)
+    whole, *parts = (price.get("before_taxes") for price in prices)
+    if not usable(whole) or not all(map(usable, parts)):
+        return False
+    return bool(whole >= 0 and (not parts or abs(sum(parts) - whole) * 100 <= 1))
 
 
 def _say(severity: Severity, code: str, at: str, message: str) -> Finding:

@@ -16,7 +16,8 @@ Rounding = Literal["half_up", "half_even", "down", "up"]
 LARGEST = 10**12
 MOST_DECIMALS = 40
 
-_TEN = Decimal(10)
+# How many places the denominators of usual figures need.
+_PLACES = {2**twos * 5**fives: max(twos, fives) for twos in range(20) for fives in range(20)}
 
 
 class NotANumber(ValueError):
@@ -53,10 +54,13 @@ def number_in_text(value: str) -> Fraction:
 
 def printed_decimals(value: Any) -> int:
     """How many digits stand behind the point as the number was written: 2 for 0.50, 0 for 3."""
-    if isinstance(value, Decimal):
+    if not isinstance(value, Decimal):
+        return 0
+    digits = str(value)
+    if "E" in digits:
         exponent = value.as_tuple().exponent
         return max(0, -exponent) if isinstance(exponent, int) else 0
-    return 0
+    return len(digits.partition(".")[2])
 
 
 def rounded(value: Fraction, places: int, rounding: Rounding = "half_up") -> Decimal:
@@ -76,6 +80,9 @@ def rounded(value: Fraction, places: int, rounding: Rounding = "half_up") -> Dec
 def decimal_places(value: Fraction) -> int | None:
     """How many digits the value has behind the point; None when they never end."""
     rest = value.denominator
+    usual = _PLACES.get(rest)
+    if usual is not None:
+        return usual
     # A power of two in lowest terms is its own lowest bit.
     twos = (rest & -rest).bit_length() - 1
     rest >>= twos

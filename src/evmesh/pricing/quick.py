@@ -69,12 +69,12 @@ class Quick:
 
     def agreed(self, cdr: Document) -> Agreed | None:
         """The amounts, when that is all there is to say; None when it is not, or cannot be told quickly."""
-        if self._run is None or (self.zone is None and _names_a_zone(cdr)):
+        if self._run is None:
             return None
         with localcontext(_EXACT):
             try:
                 record = plain_record(cdr)
-                if record is None or not unremarkable(cdr, record):
+                if record is None or not unremarkable(cdr, record) or (self.zone is None and _names_a_zone(cdr)):
                     return None
                 whole, *parts = self._run(record)
                 return self._held(cdr, whole, parts)
@@ -125,4 +125,4 @@ def _amount(pair: Pair, scale: int) -> Amount:
 
 def _names_a_zone(cdr: Document) -> bool:
     place = cdr.get("cdr_location")
-    return isinstance(place, Mapping) and bool(place.get("time_zone"))
+    return place is not None and bool(place.get("time_zone"))
