@@ -121,12 +121,16 @@ _hand: list[Any] = []
 
 def _begin(folder: Path) -> None:
     import asyncio
+    import gc
     import signal
     from multiprocessing.util import Finalize
 
     from evmesh.config import load
     from evmesh.platform import opened
 
+    # A stretch makes many documents and no rings: looking for those all the time would take a tenth of it.
+    gc.freeze()
+    gc.set_threshold(100_000)
     # Whoever stops the command is answered by the process that writes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     loop: AbstractEventLoop = asyncio.new_event_loop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from evmesh.pricing.plan import Component, Plan, Restrictions
-from evmesh.pricing.timeline import RESERVATION_DIMENSIONS, TIMES, Timeline
+from evmesh.pricing.timeline import RESERVATION_DIMENSIONS, Timeline
 
 Plans = Sequence[Plan]
 
@@ -31,6 +31,12 @@ def _components(plans: Plans) -> Iterator[Component]:
 
 def _restrictions(plans: Plans) -> Iterator[Restrictions]:
     return (element.restrictions for plan in plans for element in plan.elements)
+
+
+def _timed(plans: Plans, timeline: Timeline) -> bool:
+    """Hours are priced, or make the mean power that a limit is held against."""
+    priced = any(component.type in ("TIME", "PARKING_TIME") for component in _components(plans))
+    return priced or _in_bands(plans, timeline) or _reserved(plans, timeline)
 
 
 def _in_steps(plans: Plans, timeline: Timeline) -> bool:
@@ -61,8 +67,8 @@ def _several(plans: Plans, timeline: Timeline) -> bool:
 
 
 _MATTERS: dict[str, Callable[[Plans, Timeline], bool]] = {
-    "hours": lambda plans, timeline: any(TIMES & period.volumes.keys() for period in timeline.periods),
-    "missing_time": lambda plans, timeline: not all(TIMES & period.volumes.keys() for period in timeline.periods),
+    "hours": _timed,
+    "missing_time": _timed,
     "step_size": _in_steps,
     "step_time": _in_steps,
     "step_volume": _in_steps,
