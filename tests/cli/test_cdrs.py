@@ -185,6 +185,14 @@ def test_what_came_late_stays_late(cdrs: Any, driver: Path) -> None:
     assert {key for key, findings in found.items() if "late" in {each["code"] for each in findings}} == {"SE*VLT*LATE"}
 
 
+def test_every_version_of_a_tariff_is_shown(evmesh: Evmesh, driver: Path) -> None:
+    (version,) = evmesh("-C", driver, "show", "tariffs", "T1", "--history").json
+
+    assert (version["known_from"], version["release"]) == ("2026-03-01T02:00:00Z", "2.2.1")
+    assert version["document"]["elements"] == costing(4)["elements"]
+    assert evmesh("-C", driver, "show", "cdrs", "WRONG", "--history").misuse
+
+
 def test_each_cdr_is_explained_line_by_line(cdrs: Any) -> None:
     shown = [" ".join(line.split()) for line in cdrs("show", "WRONG").out.splitlines()]
 

@@ -44,6 +44,19 @@ async def test_a_tariff_is_found_by_its_owner_partner_and_id_in_any_case(store: 
     assert await known_at(store, 1, partner_id=8) is None
 
 
+async def test_a_deleted_tariff_holds_no_more_until_it_is_told_again(store: Store, clock: SetClock) -> None:
+    await told(store, "first")
+    clock.forward(600)
+    _, held = await store.write(put("T1", kind="tariffs", partner_id=7, text="first"))
+    await store.write(lambda tx: tariff_history.deleted(tx, held))
+    clock.forward(600)
+    await told(store, "again")
+
+    found = await store.read(lambda tx: tariff_history.versions(tx, 7, "SE*VLT", "T1"))
+    assert [each.document for each in found] == ["first", None, "again"]
+    assert (await known_at(store, 9), await known_at(store, 10), await known_at(store, 20)) == ("first", None, "again")
+
+
 async def test_all_versions_stay_in_order(store: Store, clock: SetClock) -> None:
     for text in ("one", "two", "three"):
         await told(store, text)

@@ -44,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=(
             "\b\nExamples:\n  evmesh -C driver show cdrs CDR-0001\n"
             "  evmesh -C volt show locations SE*VLT*LOC1 --release 2.1.1\n"
+            "  evmesh -C driver show tariffs SE*VLT*NIGHT --history\n"
             "A token is named by its uid."
         ),
     )(show)
@@ -142,9 +143,13 @@ def show(
     kind: Annotated[Kind, typer.Argument(help="What it is.")],
     id: Annotated[str, typer.Argument(metavar="ID", help="Its id, or CC*PID*ID.")],
     release: Annotated[str | None, typer.Option(help="The words of this release.", show_default=False)] = None,
+    history: Annotated[bool, typer.Option("--history", help="All versions of a tariff, oldest first.")] = False,
 ) -> None:
     from evmesh.ocpi.releases import RELEASES
     from evmesh.ocpi.wire import decode
+
+    if history and (kind != Kind.tariffs or release is not None):
+        raise typer.BadParameter("--history is for tariffs, as they are kept")
     from evmesh.roaming.kinds import NAMES
 
     if release is not None and release not in RELEASES:
@@ -163,9 +168,29 @@ def show(
             names = ", ".join(sorted({f"{held.owner}*{held.id}" for held in found}))
             raise Failure(f"several {kind} have that id: {names}")
         held = found[0]
+        if history:
+            output.as_json(await _versions(node.store, held))
+            return
         output.as_json(decode(held.document) if release is None else await said(node, NAMES[kind], held, release))
 
     with_node(context, work)
+
+
+async def _versions(store: Store, held: Held) -> list[dict[str, Any]]:
+    """Every version that was told of a tariff; one without a document is its deletion."""
+    from evmesh.ocpi.types import timestamp
+    from evmesh.ocpi.wire import decode
+    from evmesh.store import tariff_history
+
+    found = await store.read(lambda tx: tariff_history.versions(tx, held.partner_id, held.owner, held.id))
+    return [
+        {
+            "known_from": timestamp(each.at),
+            "release": each.release,
+            "document": None if each.document is None else decode(each.document),
+        }
+        for each in found
+    ]
 
 
 def split(id: str) -> tuple[str | None, str]:

@@ -109,6 +109,8 @@ def put_own(
 def retract(tx: Tx, node: Node, held: Held) -> None:
     """Take an object of ours out of every list, and tell all partners that were told of it or may have pulled it."""
     if objects.remove(tx, held.seq):
+        if held.kind == "tariffs":
+            tariff_history.deleted(tx, held)
         saw = {
             each.id
             for each in partners.all_partners(tx)

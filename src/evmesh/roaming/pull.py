@@ -36,7 +36,7 @@ from evmesh.roaming.invoicereconciliation import incoming
 from evmesh.roaming.invoicereconciliation.receiver import KIND as RECORDS
 from evmesh.roaming.invoicereconciliation.receiver import has_cdrs
 from evmesh.roaming.node import Node
-from evmesh.store import aside, faults, objects, partners, pulls
+from evmesh.store import aside, faults, objects, partners, pulls, tariff_history
 from evmesh.store.objects import Outcome
 from evmesh.store.transaction import Tx, current_change
 
@@ -313,6 +313,8 @@ class _Run:
             held = accepted.held
             if accepted.outcome is Outcome.STALE and held.absent_since is not None:
                 objects.come_back(tx, held.seq)
+                if self.module == "tariffs":
+                    tariff_history.add(tx, held)
             if self.module == "cdrs" and accepted.stored:
                 check.received(tx, self.node, self.partner, self.partner.dialect, held, accepted.findings)
             elif self.module == RECORDS and accepted.stored:
@@ -369,6 +371,10 @@ class _Run:
             if result.full and module in REMOVED_BY_ABSENCE and self.certain:
                 gone = objects.mark_absent(tx, module, partner.id, self.present, unchanged_since=self.begun_at_change)
                 result.removed = len(gone)
+                for seq in gone if module == "tariffs" else ():
+                    held = objects.by_seq(tx, seq)
+                    assert held is not None, "what is gone is marked, not deleted"
+                    tariff_history.deleted(tx, held)
             faults.close_fault(tx, "pull_broken", subject)
         else:
             faults.open_fault(tx, "pull_broken", subject, str(result.detail), partner_id=partner.id)

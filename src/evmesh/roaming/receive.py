@@ -132,7 +132,10 @@ async def delete(node: Node, call: Call, name: str, kind: str, key_ids: Sequence
     owner = their_party(call)
 
     def run(tx: Tx) -> None:
-        objects.remove(tx, found(tx, call.partner, call.dialect, kind, owner, key_ids).seq)
+        held = found(tx, call.partner, call.dialect, kind, owner, key_ids)
+        objects.remove(tx, held.seq)
+        if kind == "tariffs":
+            tariff_history.deleted(tx, held)
 
     await node.store.write(run)
     return Answer()

@@ -1,11 +1,12 @@
 """Every version of a tariff that was told, with the time: a charge is priced by what was known when it began.
 
-A version is added in the transaction that stores the tariff, and nothing takes one away: not the next version, not the
-deletion of the tariff.
+A version is added in the transaction that stores the tariff, and nothing takes one away. A tariff that is deleted has a
+last version without a document: it holds for no charge that began after it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,8 @@ from evmesh.store.transaction import Tx, now
 
 
 class Version(msgspec.Struct, frozen=True):
-    """A tariff as it was told. `at` is when it came to be known here, `last_updated` what its owner says."""
+    """A tariff as it was told. `at` is when it came to be known here, `last_updated` what its owner says. `document` is
+    None where it was deleted."""
 
     id: int
     partner_id: int
@@ -27,9 +29,10 @@ class Version(msgspec.Struct, frozen=True):
     at: datetime
     last_updated: datetime
     release: str
-    document: str
+    document: str | None
 
 
+_DELETED = "null"
 _VERSION = tuple(tariff_versions.c[name] for name in Version.__struct_fields__)
 _INSERT = Prepared(
     tariff_versions.insert().values({name: bindparam(name) for name in (*Version.__struct_fields__[1:], "folded_id")})
@@ -51,6 +54,15 @@ _AT = Prepared(
 
 def add(tx: Tx, held: Held) -> None:
     """Keep a tariff as it now is."""
+    _add(tx, held, held.document)
+
+
+def deleted(tx: Tx, held: Held) -> None:
+    """A tariff is no more from now on."""
+    _add(tx, held, _DELETED)
+
+
+def _add(tx: Tx, held: Held, document: str) -> None:
     _INSERT.run(
         tx,
         partner_id=held.partner_id,
@@ -59,7 +71,7 @@ def add(tx: Tx, held: Held) -> None:
         at=now(tx),
         last_updated=held.last_updated,
         release=held.release,
-        document=held.document,
+        document=document,
     )
 
 
@@ -75,12 +87,17 @@ def first_after(tx: Tx, partner_id: int, owner: str, id: str, moment: datetime) 
 
 def versions(tx: Tx, partner_id: int, owner: str, id: str) -> list[Version]:
     """All versions, oldest first."""
-    return [Version(*row) for row in _IN_ORDER.rows(tx, **_named(partner_id, owner, id))]
+    return [_version(row) for row in _IN_ORDER.rows(tx, **_named(partner_id, owner, id))]
 
 
 def _one(tx: Tx, statement: Prepared, partner_id: int, owner: str, id: str, **more: datetime) -> Version | None:
     row = statement.row(tx, **_named(partner_id, owner, id), **more)
-    return None if row is None else Version(*row)
+    return None if row is None else _version(row)
+
+
+def _version(row: Iterable[Any]) -> Version:
+    version = Version(*row)
+    return msgspec.structs.replace(version, document=None) if version.document == _DELETED else version
 
 
 def _named(partner_id: int, owner: str, id: str) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from evmesh.billing.contracts import Contract
 from evmesh.billing.dispute import NotPossible
 from evmesh.ocpi import wire
 from evmesh.ports import Document, Partner
-from evmesh.roaming import pull
+from evmesh.roaming import publish, pull
 from evmesh.roaming.cdrs import check, disputes, receiver
 from evmesh.roaming.cdrs.judge import suspicious
 from evmesh.roaming.node import Node
 from evmesh.roaming.tariffs import receiver as tariffs
 from evmesh.store import disputes as kept
-from evmesh.store import ledger, objects, verdicts
+from evmesh.store import ledger, objects, tariff_history, verdicts
 from evmesh.store.verdicts import Verdict
 from tests.roaming.calls import VOLTERA, Clock, Peers, answer, befriend, call, cdr, page, say, stamp, tariff, token
 from tests.roaming.sessions.charging import publish_all
@@ -104,6 +104,51 @@ async def test_what_was_told_counts_and_not_what_the_cdr_says_of_itself(node: No
     levels = verdict.report["levels"]
     assert (levels["own_tariff"]["verdict"], levels["pushed_tariff"]["verdict"]) == ("agrees", "differs")
     assert verdict.verdict == "differs"
+
+
+async def test_a_deleted_tariff_holds_for_no_charge_that_began_after_it(node: Node, cpo: Partner, clock: Clock) -> None:
+    """It was told at 9 and deleted at 10: what began at 11 has the CDR's own tariff, what began at 9:30 the deleted."""
+    clock.forward(-2 * 3600)
+    await answer(tariffs.handlers(node), call(cpo, "tariffs.receiver.delete", *CPO, "T1"))
+    clock.forward(2 * 3600)
+
+    after = await send(node, cpo, bill(net=6, tariffs=[costing(6)]))
+    early = {"start_date_time": stamp(-150), "end_date_time": stamp(-100)}
+    period = {**bill()["charging_periods"][0], "start_date_time": stamp(-150)}
+    before = await send(
+        node, cpo, bill("C2", 6, tariffs=[costing(6)], session_id="S2", charging_periods=[period], **early)
+    )
+
+    assert (after.verdict, after.report["by"]) == ("agrees", "own_tariff")
+    assert "tariff_deleted" in codes(after)
+    assert (before.verdict, before.report["by"]) == ("differs", "pushed_tariff")
+    assert "tariff_deleted" not in codes(before)
+
+
+async def test_a_tariff_that_its_list_no_longer_has_is_deleted_too(node: Node, peers: Peers, cpo: Partner) -> None:
+    peers.lists["tariffs.sender.list"] = [page()]
+    await pull.pull(node, cpo, "tariffs", full=True)
+    assert (await history(node, cpo.id))[-1] is None
+
+    peers.lists["tariffs.sender.list"] = [page(await say(node, "tariffs", costing(4), "2.2.1"))]
+    await pull.pull(node, cpo, "tariffs", full=True)
+    assert [each is None for each in await history(node, cpo.id)] == [False, True, False]
+
+
+async def test_our_own_tariffs_have_a_history_to_their_end(node: Node) -> None:
+    await publish_all(node, ("tariffs", tariff(VOLTERA)))
+
+    def withdraw(tx: Any) -> None:
+        publish.retract(tx, node, objects.listing(tx, "tariffs")[0])
+
+    await node.store.write(withdraw)
+
+    assert [each is None for each in await history(node, 0, "SE*VLT")] == [False, True]
+
+
+async def history(node: Node, partner_id: int, owner: str = "DE*CPO") -> list[str | None]:
+    found = await node.store.read(lambda tx: tariff_history.versions(tx, partner_id, owner, "T1"))
+    return [each.document for each in found]
 
 
 async def test_the_same_charge_twice_is_seen_and_a_credited_one_is_forgotten(node: Node, cpo: Partner) -> None:

@@ -8,6 +8,7 @@ import pytest
 from evmesh.ocpi import wire
 from evmesh.ports import Document, Partner
 from evmesh.pricing.check import check
+from evmesh.roaming import publish
 from evmesh.roaming.cdrs import correct
 from evmesh.roaming.cdrs.correct import CannotCorrect
 from evmesh.roaming.node import Node
@@ -118,6 +119,20 @@ async def test_it_is_billed_anew_under_a_given_tariff(node: Node, wrong: Held) -
     assert made["total_cost"]["before_taxes"] == Decimal("2.5")
     assert [period["tariff_id"] for period in made["charging_periods"]] == ["OTHER"]
     assert (made["tariffs"][0]["country_code"], made["tariffs"][0]["party_id"]) == CPO
+
+
+async def test_a_tariff_that_was_deleted_by_then_does_not_count(node: Node, wrong: Held, clock: Clock) -> None:
+    """Nothing was published when the charge began: what the CDR carries counts."""
+
+    def withdraw(tx: Tx) -> None:
+        publish.retract(tx, node, objects.listing(tx, "tariffs")[0])
+
+    clock.moment = at(-90)
+    await node.store.write(withdraw)
+    clock.moment = NOON
+    await credit(node, wrong)
+
+    assert (await rebill(node, wrong))["total_cost"]["before_taxes"] == 4
 
 
 async def test_the_partner_gets_both(node: Node, wrong: Held) -> None:

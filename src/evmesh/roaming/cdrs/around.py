@@ -22,11 +22,12 @@ from evmesh.ocpi.types import parse_timestamp
 from evmesh.ports import Document, Partner
 from evmesh.roaming import kinds, receive
 from evmesh.roaming.cdrs import disputes
-from evmesh.roaming.cdrs.judge import Case
+from evmesh.roaming.cdrs.judge import Case, Told
 from evmesh.roaming.node import Node
 from evmesh.store import objects, tariff_history, verdicts
 from evmesh.store.objects import Held
 from evmesh.store.schema import OURS
+from evmesh.store.tariff_history import Version
 from evmesh.store.transaction import Tx
 from evmesh.store.verdicts import Charge, Neighbour
 
@@ -72,7 +73,7 @@ class Around:
         location = self._location(partner, spoken, held, place)
         evse = None if location is None else location.evses.get(str(place.get("evse_uid")).casefold())
         told = partner.endpoint("locations", "SENDER") is not None
-        pushed, later = self._pushed(partner, held, cdr, charge.start)
+        pushed, told_then = self._pushed(partner, held, cdr, charge.start)
         original = self._original(partner, spoken, cdr)
         circumstances = Circumstances(
             received_at=received_at,
@@ -92,7 +93,7 @@ class Around:
             read=findings,
             zone=None if location is None else location.zone,
             pushed=pushed,
-            later=later,
+            told=told_then,
             original=None if original is None else wire.decode(original.document),
             contract=contract,
         )
@@ -141,17 +142,18 @@ class Around:
 
     def _pushed(
         self, partner: Partner, held: Held, cdr: Document, start: datetime
-    ) -> tuple[list[Document] | None, bool]:
+    ) -> tuple[list[Document] | None, Told]:
         """The tariffs that the CDR names, as they were when the charge began; and whether one of them was told only
-        later. None when the partner never told one of them."""
+        later. None when the partner never told one of them, or had deleted one."""
         ids = {period.get("tariff_id") for period in cdr.get("charging_periods") or ()}
         if ids <= {None}:
             ids = {tariff.get("id") for tariff in cdr.get("tariffs") or ()}
         reigns = [self._reign(partner.id, held.owner, id, start) for id in sorted(map(str, ids - {None}))]
-        if not all(reign.document is not None for reign in reigns):
-            return None, False
+        told = {reign.told for reign in reigns}
         documents = [_tariff(reign.document) for reign in reigns if reign.document is not None]
-        return documents or None, any(reign.later for reign in reigns)
+        if not documents or len(documents) < len(reigns):
+            return None, "deleted" if "deleted" in told else "in_time"
+        return documents, "later" if "later" in told else "in_time"
 
     def _reign(self, partner_id: int, owner: str, id: str, moment: datetime) -> _Reign:
         """The version of a tariff that counts for a charge of that moment."""
@@ -167,7 +169,7 @@ class Around:
                 begin=_NEVER if version is None else version.at,
                 end=_EVER if following is None else following.at,
                 document=None if counts is None else counts.document,
-                later=version is None,
+                told=_told(version, following),
             )
         )
         return known[-1]
@@ -244,13 +246,19 @@ def _place(text: str) -> _Place:
 
 
 class _Reign:
-    """From when until when charges begin for which a version of a tariff counts. `later`: it was told only afterwards.
-    `document` is None where there never was one."""
+    """From when until when charges begin for which a version of a tariff counts. `document` is None where there never
+    was one, or none any more."""
 
-    __slots__ = ("begin", "document", "end", "later")
+    __slots__ = ("begin", "document", "end", "told")
 
-    def __init__(self, *, begin: datetime, end: datetime, document: str | None, later: bool) -> None:
-        self.begin, self.end, self.document, self.later = begin, end, document, later
+    def __init__(self, *, begin: datetime, end: datetime, document: str | None, told: Told) -> None:
+        self.begin, self.end, self.document, self.told = begin, end, document, told
+
+
+def _told(version: Version | None, following: Version | None) -> Told:
+    if version is None:
+        return "in_time" if following is None else "later"
+    return "deleted" if version.document is None else "in_time"
 
 
 @functools.lru_cache(2048)

@@ -112,7 +112,7 @@ def _published(tx: Tx, held: Held, cdr: Document) -> list[Document]:
     found = []
     for id in sorted(named or carried):
         version = tariff_history.tariff_at(tx, OURS, held.owner, id, start)
-        if version is not None:
+        if version is not None and version.document is not None:
             found.append(wire.decode(version.document))
         elif id in carried:
             found.append(carried[id])
