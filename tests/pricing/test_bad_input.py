@@ -193,6 +193,25 @@ def test_bounds_that_exclude_each_other_are_told_with_the_price() -> None:
     assert found == {"impossible_restriction": "/tariffs/0/elements/0/restrictions"}
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "null is not a number"),
+        (True, "true is not a number"),
+        ("two", "'two' is not a number"),
+        (10**15, "1000000000000000 is too large"),
+        (-(10**5000), "-1.00E+5000 is too large"),
+        ([1] * 99, "… is not a number"),
+    ],
+    ids=["null", "true", "text", "large", "enormous", "list"],
+)
+def test_a_value_is_named_as_the_document_writes_it(value: Any, said: str) -> None:
+    with pytest.raises(NotANumber) as refusal:
+        number(value)
+    assert str(refusal.value).endswith(said)
+    assert len(str(refusal.value)) < 60
+
+
 def test_figures_of_absurd_size_cost_no_time() -> None:
     for figure in ("1e999999999", "-1e13", "1e-999999999", f"0.{'1' * 50}"):
         with pytest.raises(NotANumber):

@@ -28,13 +28,13 @@ def number(value: Any) -> Fraction:
     """The exact value of a document's number. NotANumber when it is text, a float, infinite or enormous."""
     if type(value) is int:
         if abs(value) > LARGEST:
-            raise NotANumber(f"{str(value)[:20]}… is too large")
+            raise NotANumber(f"{shown(value)} is too large")
         return Fraction(value)
     if isinstance(value, Decimal):
         return _of_decimal(value)
     if isinstance(value, float):
         raise NotANumber(f"{value!r} is a float; decode the document with exact numbers")
-    raise NotANumber(f"{_short(value)} is not a number")
+    raise NotANumber(f"{shown(value)} is not a number")
 
 
 def usable(value: Any) -> bool:
@@ -49,7 +49,7 @@ def number_in_text(value: str) -> Fraction:
     try:
         return _of_decimal(Decimal(value.strip()))
     except InvalidOperation:
-        raise NotANumber(f"{_short(value)} is not a number") from None
+        raise NotANumber(f"{shown(value)} is not a number") from None
 
 
 def printed_decimals(value: Any) -> int:
@@ -118,7 +118,7 @@ def _of_decimal(value: Decimal) -> Fraction:
         raise NotANumber(f"{value} is not a finite number")
     # The exponent is looked at before the digits are spelt out: 1E+999999999 would fill the memory.
     if value and (value.adjusted() > 12 or abs(value) > LARGEST):
-        raise NotANumber(f"{value} is too large")
+        raise NotANumber(f"{shown(value)} is too large")
     if not value:
         return Fraction(0)
     _, digits, exponent = value.as_tuple()
@@ -126,10 +126,16 @@ def _of_decimal(value: Decimal) -> Fraction:
     if exponent < -MOST_DECIMALS:
         kept = "".join(map(str, digits)).rstrip("0")
         if exponent + len(digits) - len(kept) < -MOST_DECIMALS:
-            raise NotANumber(f"{_short(str(value))} has more than {MOST_DECIMALS} digits behind the point")
+            raise NotANumber(f"{shown(value)} has more than {MOST_DECIMALS} digits behind the point")
     return Fraction(value)
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
+def shown(value: Any) -> str:
+    """A document's value as a message names it: as JSON writes it, and not at length."""
+    if value is None or isinstance(value, bool):
+        text = {None: "null", True: "true", False: "false"}[value]
+    elif isinstance(value, int) and abs(value) >= 10**40:
+        text = f"{Decimal(value):.2E}"
+    else:
+        text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= 40 else text[:39] + "…"

@@ -21,7 +21,7 @@ import msgspec
 from evmesh.base.findings import Finding, Severity, fatal, pointer
 from evmesh.ocpi import tariffs as chapter
 from evmesh.ocpi.types import parse_timestamp
-from evmesh.pricing.exact import NotANumber, number, number_in_text
+from evmesh.pricing.exact import NotANumber, number, number_in_text, shown
 
 Document = Mapping[str, Any]
 TaxMode = Literal["NO", "YES", "N/A", "UNKNOWN"]
@@ -315,7 +315,7 @@ class _Reader:
             return 0
         match = _TIME.fullmatch(text) if isinstance(text, str) else None
         if match is None:
-            self.refuse("not_a_time", f"{at}/{name}", f"{text!r} is not a time such as 08:30")
+            self.refuse("not_a_time", f"{at}/{name}", f"{shown(text)} is not a time such as 08:30")
             return None
         return int(match[1]) * 60 + int(match[2])
 
@@ -326,7 +326,7 @@ class _Reader:
         try:
             return datetime.strptime(text, "%Y-%m-%d").date()
         except (ValueError, TypeError):
-            self.refuse("not_a_date", f"{at}/{name}", f"{text!r} is not a date such as 2026-01-31")
+            self.refuse("not_a_date", f"{at}/{name}", f"{shown(text)} is not a date such as 2026-01-31")
             return None
 
     def moment(self, holder: Document, name: str) -> datetime | None:
@@ -336,7 +336,7 @@ class _Reader:
         try:
             return parse_timestamp(text)
         except (ValueError, TypeError, AttributeError):
-            self.refuse("not_a_timestamp", "/" + name, f"{text!r} is not a timestamp")
+            self.refuse("not_a_timestamp", "/" + name, f"{shown(text)} is not a timestamp")
             return None
 
     def days(self, given: Any, at: str) -> frozenset[int]:
@@ -396,4 +396,4 @@ def _snake(name: str) -> str:
 def _meant(value: str, values: Iterable[str]) -> str:
     """What is wrong with a word, and the one that was probably meant."""
     near = difflib.get_close_matches(value.upper(), list(values), 1, 0.5)
-    return f"{value!r} is not known" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{shown(value)} is not known" + (f"; did you mean {near[0]}?" if near else "")

@@ -28,7 +28,7 @@ import msgspec
 from evmesh.base.findings import Finding, Severity, pointer
 from evmesh.ocpi.cdrs import CdrDimensionType
 from evmesh.ocpi.types import parse_timestamp
-from evmesh.pricing.exact import NotANumber, number, number_in_text, printed_decimals
+from evmesh.pricing.exact import NotANumber, number, number_in_text, printed_decimals, shown
 from evmesh.pricing.policy import PricingPolicy
 from evmesh.pricing.volumes import HOUR, seconds_meant
 
@@ -214,7 +214,7 @@ class _Reader:
         try:
             moment = parse_timestamp(text)
         except (ValueError, TypeError, AttributeError):
-            self.refuse("not_a_timestamp", at, f"{text!r} is not a timestamp")
+            self.refuse("not_a_timestamp", at, f"{shown(text)} is not a timestamp")
             return None
         if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
             self.refuse("not_a_timestamp", at, f"{text} is beyond the calendar")
@@ -256,7 +256,7 @@ class _Reader:
                 near = difflib.get_close_matches(str(kind).upper(), list(_KNOWN), 1, 0.6)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 self.say(
-                    "error", "unknown_dimension", place + "/type", f"{kind!r} is not a dimension{hint}", bool(near)
+                    "error", "unknown_dimension", place + "/type", f"{shown(kind)} is not a dimension{hint}", bool(near)
                 )
                 continue
             if isinstance(volume, str):
