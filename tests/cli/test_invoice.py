@@ -285,6 +285,11 @@ def test_settings_without_billing_are_a_sentence(evmesh: Evmesh, volt: Path) -> 
         ('[[billing.vat]]\ncategory = "X"', "billing.vat"),
         ('[[billing.vat]]\ncategory = "Z"\nplace = "SWE"', "no country is called 'SWE'"),
         ('[[billing.customer]]\nname = "x"\ncountry = "SE"', "a partner or a driver's contract"),
+        (
+            '[billing.company]\nname = "x"\ncountry = "SE"\nlegal_id = "5560000000"\nlegal_scheme = "0007"',
+            "check digit",
+        ),
+        ('[billing.company]\nname = "x"\ncountry = "SE"\nendpoint = "7"\nendpoint_scheme = "0088"', "a GLN has digits"),
         ('[billing.numbers]\ninvoice = "INV"', "{number}"),
         ('[billing.numbers]\ninvoice = "{number}"\ncredit_note = "{number}"', "share"),
         ("[billing]\nline_limt = 3", "did you mean line_limit"),

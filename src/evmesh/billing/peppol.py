@@ -64,8 +64,9 @@ def breaches(tree: Any) -> list[Breach]:
             except InvalidOperation:
                 holds = False
             if not holds:
-                place = element.getroottree().getpath(element)
-                found.append(Breach(f"PEPPOL-{rule.id}", place, rule.message))
+                place, text = element.getroottree().getpath(element), (element.text or "").strip()
+                message = f"{rule.message}: {text[:40]}" if text else rule.message
+                found.append(Breach(f"PEPPOL-{rule.id}", place, message))
     return found
 
 
@@ -93,6 +94,10 @@ def _at_most_one(path: str) -> Callable[[Any], bool]:
 
 def _says(path: str, *texts: str) -> Callable[[Any], bool]:
     return lambda element: _text(element, path) in texts
+
+
+def _text_is(fits: Callable[[str], bool]) -> Callable[[Any], bool]:
+    return lambda element: fits(_text(element, "."))
 
 
 def _percentage_fits(allowance: Any) -> bool:
@@ -131,21 +136,21 @@ def _type_fits(code: Any) -> bool:
     return code.text.strip() in (*_INVOICES, *_CREDIT_NOTES)
 
 
-def _swedish_number(element: Any) -> bool:
-    """Ten digits, the last one by Luhn."""
-    text = (element.text or "").strip()
-    if not re.fullmatch(r"[0-9]{10}", text):
-        return False
-    doubled = (int(digit) * (2 - place % 2) for place, digit in enumerate(text))
-    return sum(each - 9 if each > 9 else each for each in doubled) % 10 == 0
+def _by_luhn(number: str) -> bool:
+    doubled = (int(digit) * (2 - place % 2) for place, digit in enumerate(number))
+    return bool(re.fullmatch("[0-9]{10}", number)) and sum(each // 10 + each % 10 for each in doubled) % 10 == 0
 
 
-def _gln(element: Any) -> bool:
-    """Digits, the last one by GS1."""
-    text = (element.text or "").strip()
-    if not re.fullmatch(r"[0-9]{2,}", text):
-        return False
-    return sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(text))) % 10 == 0
+def _by_gs1(number: str) -> bool:
+    weighted = (int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(number)))
+    return bool(re.fullmatch("[0-9]{2,}", number)) and sum(weighted) % 10 == 0
+
+
+NUMBERS: dict[str, tuple[str, str, Callable[[str], bool]]] = {
+    "0007": ("COMMON-R049", "a Swedish organisation number has ten digits, the last one a check digit", _by_luhn),
+    "0088": ("COMMON-R040", "a GLN has digits alone, the last one a check digit", _by_gs1),
+}
+"""What identifiers of a scheme must be: the rule, in words, and the check."""
 
 
 def _identifiers(scheme: str) -> str:
@@ -213,7 +218,8 @@ RULES = (
              f"{code} is the reason of category {category}")
         for code, (id, category) in _CATEGORY_OF.items()
     ),
-    Rule("COMMON-R040", _identifiers("0088"), _gln, "a GLN ends with its check digit"),
-    Rule("COMMON-R049", _identifiers("0007"), _swedish_number,
-         "a Swedish organisation number has ten digits, the last one a check digit"),
+    *(
+        Rule(id, _identifiers(scheme), _text_is(fits), message)
+        for scheme, (id, message, fits) in NUMBERS.items()
+    ),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from evmesh.billing.countries import TWO_LETTERS
 from evmesh.billing.errors import CannotInvoice
 from evmesh.billing.invoice import Company
 from evmesh.billing.numbers import checked_pattern
+from evmesh.billing.peppol import NUMBERS
 from evmesh.billing.sepa import Mandate
 from evmesh.billing.vat import BuyerKind, VatRule, checked_rule
 from evmesh.billing.words import Language, PaidBy
@@ -86,10 +87,10 @@ def checked(billing: Billing) -> Billing:
             if country != "*":
                 _must_exist(country, where)
     if billing.company is not None:
-        _must_exist(billing.company.country, "[billing.company]")
+        _check_company(billing.company, "[billing.company]")
     for customer in billing.customer:
         where = f"[[billing.customer]] {customer.name}"
-        _must_exist(customer.country, where)
+        _check_company(customer, where)
         if (customer.partner is None) == (customer.contract is None):
             raise CannotInvoice(f"{where}: it is a partner or a driver's contract, one of the two")
         if customer.partner is not None and (customer.tariffs or customer.paid_by):
@@ -100,6 +101,15 @@ def checked(billing: Billing) -> Billing:
     if billing.line_limit < 0 or billing.due_days < 0:
         raise CannotInvoice("billing: line_limit and due_days cannot be below 0")
     return billing
+
+
+def _check_company(company: Company, where: str) -> None:
+    _must_exist(company.country, where)
+    for scheme, number in ((company.endpoint_scheme, company.endpoint), (company.legal_scheme, company.legal_id)):
+        if scheme in NUMBERS and number is not None:
+            _, message, fits = NUMBERS[scheme]
+            if not fits(number):
+                raise CannotInvoice(f"{where}: {message} (scheme {scheme}), not {number!r}")
 
 
 def _must_exist(country: str, where: str) -> None:
