@@ -28,7 +28,7 @@ FINE: dict[str, Any] = {
     "location_known": True,
     "evse_known": True,
     "power_kw": Fraction(11),
-    "session": {"kwh": Decimal(10)},
+    "session": {"kwh": Decimal(10), "status": "COMPLETED"},
     "session_expected": True,
 }
 
@@ -54,7 +54,12 @@ def test_where_nothing_is_known_nothing_is_said() -> None:
         ({"evse_known": False}, "unknown_evse", "warning", "/cdr_location/evse_uid"),
         ({"power_kw": Fraction(9)}, "more_than_the_connector_gives", "warning", "/total_energy"),
         ({"session": None}, "no_session", "warning", "/session_id"),
-        ({"session": {"kwh": Decimal("9.8")}}, "session_energy_differs", "warning", "/total_energy"),
+        (
+            {"session": {"kwh": Decimal("9.8"), "status": "COMPLETED"}},
+            "session_energy_differs",
+            "warning",
+            "/total_energy",
+        ),
         ({"same_session": ["C2"]}, "session_billed_twice", "error", "/session_id"),
         ({"same_token": ["C2"]}, "token_overlaps", "warning", "/cdr_token"),
         ({"same_evse": ["C2"]}, "evse_overlaps", "warning", "/cdr_location/evse_uid"),
@@ -73,9 +78,10 @@ def test_what_is_hard_to_believe_is_said(known: dict[str, Any], code: str, sever
         {"power_kw": Fraction("9.1")},
         {"power_kw": None},
         {"session": None, "session_expected": False},
-        {"session": {"kwh": Decimal("9.9")}},
-        {"session": {"kwh": Decimal("10.1")}},
-        {"session": {}},
+        {"session": {"kwh": Decimal("9.9"), "status": "COMPLETED"}},
+        {"session": {"kwh": Decimal("10.1"), "status": "COMPLETED"}},
+        {"session": {"kwh": Decimal(5), "status": "ACTIVE"}},
+        {"session": {"status": "COMPLETED"}},
         {"received_at": NOON - timedelta(minutes=5)},
         {"received_at": NOON + timedelta(days=30)},
         {"received_at": NOON + timedelta(days=45), "late_after": timedelta(days=60)},
@@ -92,8 +98,8 @@ def test_an_unknown_place_says_nothing_of_its_evse() -> None:
 
 def test_a_little_charge_may_be_apart_by_a_hundredth_of_a_kwh() -> None:
     little = CDR | {"total_energy": Decimal("0.1")}
-    assert found(little, session={"kwh": Decimal("0.11")}) == []
-    assert found(little, session={"kwh": Decimal("0.12")})[0][0] == "session_energy_differs"
+    assert found(little, session={"kwh": Decimal("0.11"), "status": "COMPLETED"}) == []
+    assert found(little, session={"kwh": Decimal("0.12"), "status": "COMPLETED"})[0][0] == "session_energy_differs"
 
 
 def test_a_credit_overlaps_with_what_it_takes_back_and_is_given_once() -> None:
@@ -115,7 +121,7 @@ def test_figures_that_are_none_say_nothing(value: Any) -> None:
     assert found(CDR | {"total_energy": value}) == []
     assert found(CDR | {"total_time": value}, power_kw=Fraction(1)) == []
     assert found(CDR | {"end_date_time": value}) == []
-    assert found(session={"kwh": value}) == []
+    assert found(session={"kwh": value, "status": "COMPLETED"}) == []
     assert figure(value) is None
 
 

@@ -6,7 +6,7 @@
 | the partner told us its Locations, and this place is none of them | `unknown_location`, `unknown_evse` |
 | more energy than the connector can give in that time | `more_than_the_connector_gives` |
 | the partner tells Sessions, and told none of this charge | `no_session` |
-| the Session that it told had other energy | `session_energy_differs` |
+| the Session that it told ended with other energy | `session_energy_differs` |
 | the same session is billed by another CDR | `session_billed_twice` |
 | the same card, or the same EVSE, charged elsewhere at that time | `token_overlaps`, `evse_overlaps` |
 | it came very late, or ends in the future | `late`, `in_the_future` |
@@ -82,6 +82,9 @@ def _how_much(cdr: Document, known: Circumstances) -> Iterator[Finding]:
     if known.session is None:
         if known.session_expected:
             yield Finding("warning", "no_session", "/session_id", "the partner told no Session of this charge")
+        return
+    if known.session.get("status") != "COMPLETED":
+        # Its CDR may well come before its last word.
         return
     told = figure(known.session.get("kwh"))
     if told is not None and abs(told - energy) > max(energy * ENERGY_MARGIN, ENERGY_MARGIN):

@@ -23,6 +23,7 @@ from typing import Any
 
 import aiohttp
 from rich.console import Console
+from rich.markup import escape
 
 from evmesh import config
 from evmesh.base.clock import utc_now
@@ -222,6 +223,7 @@ async def _run(demo: Demo) -> None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         month = await _compare(demo, cpo, emsp)
+    await _explain(demo)
     await _invoice(demo, month)
 
 
@@ -361,6 +363,18 @@ async def _compare(demo: Demo, cpo: Store, emsp: Store) -> str:
     return f"{max(ends).astimezone(time_zone('Europe/Stockholm')):%Y-%m}"
 
 
+async def _explain(demo: Demo) -> None:
+    """The provider has judged what it was charged; one of the CDRs line by line."""
+    demo.step("The provider checks what it is charged, and explains it line by line; the simulated clock runs ahead")
+    judged = json.loads(await demo.command(EMSP, "cdrs", "list", "--json", shown=False))
+    wrong = [each["cdr"] for each in judged if each["verdict"] != "agrees"]
+    if wrong:
+        raise DemoFailed(f"these CDRs do not agree with their tariff: {', '.join(wrong)}")
+    shown = await demo.command(EMSP, "cdrs", "show", judged[0]["cdr"])
+    for line in filter(str.strip, shown.splitlines()):
+        demo.say(EMSP, escape(line))
+
+
 async def _invoice(demo: Demo, month: str) -> None:
     """The operator invoices the provider; the documents too where what writes them is installed."""
     demo.step("The operator invoices the provider")
@@ -385,6 +399,7 @@ async def _invoice(demo: Demo, month: str) -> None:
 def _where_to_look(demo: Demo, keep: bool) -> None:
     lines = [
         f"evmesh -C {demo.folder / EMSP} list cdrs --theirs",
+        f"evmesh -C {demo.folder / EMSP} cdrs list",
         f"evmesh -C {demo.folder / EMSP} list sessions",
         f"evmesh -C {demo.folder / CPO} partner show {EMSP}",
         f"evmesh -C {demo.folder / CPO} invoice list",
