@@ -5,8 +5,21 @@ from decimal import Decimal
 from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
-from evmesh.billing.dispute import AWAITED, ENDS, TRANSITIONS, Dispute, Event, NotPossible, State, moved, opened
+from evmesh.billing.dispute import (
+    AWAITED,
+    ENDS,
+    TRANSITIONS,
+    Dispute,
+    Event,
+    NotPossible,
+    State,
+    moved,
+    opened,
+    reason_of,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -45,3 +58,46 @@ def test_an_end_is_an_end() -> None:
     assert not over.overdue(NOON + 2 * MONTH)
     with pytest.raises(NotPossible, match="is written off: it has ended"):
         moved(over, "send", NOON, answer_within=MONTH)
+
+
+EVENTS = some.lists(some.tuples(some.sampled_from(get_args(Event)), some.integers(0, 40)), max_size=12)
+
+
+@given(EVENTS)
+def test_whatever_is_said_happened_the_table_is_kept(events: list[tuple[Event, int]]) -> None:
+    """Every step is in the table or refused; the history tells all of them; what ended stays as it is."""
+    dispute, now = new(), NOON
+    for event, days in events:
+        now += timedelta(days=days)
+        before = dispute
+        try:
+            dispute = moved(before, event, now, answer_within=MONTH)
+        except NotPossible:
+            assert (before.state, event) not in TRANSITIONS
+            continue
+        assert dispute.state == TRANSITIONS[before.state, event]
+        assert not before.ended
+        assert dispute.history[:-1] == before.history
+        assert (dispute.history[-1].event, dispute.history[-1].state) == (event, dispute.state)
+        assert dispute.deadline == now + MONTH
+        assert (dispute.amount, dispute.evidence, dispute.opened_at) == (before.amount, before.evidence, NOON)
+    assert dispute.ended == (dispute.state in ENDS)
+    assert dispute.overdue(now) == (not dispute.ended and now > dispute.deadline)
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        ({"verdict": "differs"}, "price_differs"),
+        ({"verdict": "cannot_be_priced"}, "cannot_be_priced"),
+        ({"verdict": "explained", "habits": [{"code": "rounded_up"}]}, "rounded_up"),
+        ({"verdict": "agrees"}, "agrees"),
+        ({"verdict": "agrees", "levels": {"plausible": {"findings": [
+            {"severity": "warning", "code": "late"}, {"severity": "error", "code": "session_billed_twice"},
+        ]}}}, "session_billed_twice"),
+    ],
+)  # fmt: skip
+def test_the_reason_is_what_the_check_found_unless_we_say_it(report: dict[str, object], reason: str) -> None:
+    assert reason_of(report) == reason
+    facts = {"partner_id": 1, "seq": 2, "cdr": "C", "currency": "SEK", "report": report, "at": NOON}
+    assert opened(**facts, answer_within=MONTH, reason="ours").reason == "ours"  # type: ignore[arg-type]
