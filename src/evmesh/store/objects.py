@@ -246,10 +246,12 @@ def listing(
 ) -> list[Held]:
     """Objects in the order of their creation: ours, all of our partners' (`theirs`), or one partner's."""
     statement = select(*_HELD).where(objects.c.kind == kind, objects.c.seq > after_seq)
+    # As a sum, or a page would be found by the partner, and everything that is left of its objects sorted.
+    whose = objects.c.partner_id + 0
     if partner_id is not None:
-        statement = statement.where(objects.c.partner_id == partner_id)
+        statement = statement.where(whose == partner_id)
     else:
-        statement = statement.where(objects.c.partner_id != OURS if theirs else objects.c.partner_id == OURS)
+        statement = statement.where(whose != OURS if theirs else whose == OURS)
     if owner is not None:
         statement = statement.where(objects.c.owner == owner.upper())
     if token_party is not None:

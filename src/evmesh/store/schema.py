@@ -68,6 +68,8 @@ objects = Table(
     UniqueConstraint("kind", "key", "partner_id"),
     # What changed since a mark; what does this partner have.
     Index(None, "kind", "partner_id", "change"),
+    # A kind in the order of creation, page by page.
+    Index(None, "kind", "seq", "partner_id"),
     # A token by its uid alone, whoever issued it; `show KIND ID`. The partner stands last to have the rows in order:
     # SQLite would rather walk a whole kind by the index above than sort these few.
     Index(None, "kind", "folded_id", "partner_id"),

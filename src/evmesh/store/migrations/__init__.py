@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, selec
 from evmesh.store.errors import SchemaTooNew
 from evmesh.store.schema import counter, metadata
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision."""
 
 version_table = Table("alembic_version", MetaData(), Column("version_num", Text, primary_key=True))
