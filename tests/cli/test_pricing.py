@@ -429,6 +429,14 @@ def test_an_unknown_currency_is_an_error_among_the_findings(ran: Any, write: Wri
     assert "there is no currency EUX [unknown_currency]" in out
 
 
+def test_nothing_is_free_without_a_word(ran: Any, write: Write) -> None:
+    night = tariff(element(component("ENERGY", 1), start_time="22:00", end_time="06:00"))
+    arguments = ["price", write("cdr.json", charge()), "--tariff", write("t.json", night)]
+    _, out, _ = ran(*arguments, "--timezone", "Europe/Amsterdam")
+    assert "info: /charging_periods/0: the tariff has a price for ENERGY, but none that holds here: free" in out
+    assert "TIME" not in out
+
+
 def test_a_misspelt_field_is_named_with_the_one_that_was_meant(ran: Any, write: Write) -> None:
     """And the price says loudly that it went without it."""
     misspelt = tariff(element(component("ENERGY", "0.25"), dayOfWeek=["MONDAY"]))

@@ -193,6 +193,21 @@ def test_bounds_that_exclude_each_other_are_told_with_the_price() -> None:
     assert found == {"impossible_restriction": "/tariffs/0/elements/0/restrictions"}
 
 
+def test_a_tariff_without_a_fallback_is_told_where_it_has_no_price() -> None:
+    """Free because nothing holds is not the same as free because nothing is asked: TIME has no price anywhere."""
+    morning = tariff(element(ENERGY, end_time="10:00"))
+    charge = cdr(
+        period("2026-01-12T08:00:00Z", ENERGY=5, TIME=1),
+        period("2026-01-12T09:00:00Z", ENERGY=5, TIME=1),
+        end="2026-01-12T10:00:00Z",
+    )
+    bill = price(charge, [morning], "Europe/Amsterdam")
+    assert bill.unpriced == ("ENERGY", "TIME")
+    gaps = [finding for finding in bill.findings if finding.code == "price_gap"]
+    assert [(gap.pointer, gap.severity) for gap in gaps] == [("/charging_periods/1", "info")]
+    assert "ENERGY" in gaps[0].message
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [

@@ -140,8 +140,8 @@ def _row(line: Line, bill: Bill, language: str, starts: Sequence[str]) -> dict[s
 
 
 def show_findings(findings: Sequence[Finding], *, all: bool) -> None:
-    """What is odd; remarks that only matter to who asks why are left out."""
-    shown = [finding for finding in findings if all or finding.severity != "info"]
+    """What is odd; remarks that only matter to who asks why are left out, but nothing is free without a word."""
+    shown = [finding for finding in findings if all or finding.severity != "info" or finding.code == "price_gap"]
     if shown:
         output.findings(shown)
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from fractions import Fraction
 from typing import Any
 
@@ -54,7 +54,7 @@ from evmesh.pricing.timeline import (
     read_timeline,
 )
 from evmesh.pricing.volumes import HOUR
-from evmesh.pricing.zones import UnknownZone, time_zone, zone_of_country
+from evmesh.pricing.zones import whose_clock
 
 Document = Mapping[str, Any]
 
@@ -113,7 +113,8 @@ def price_timeline(
 ) -> Bill:
     """The same of what was read already: for those who price many charges by the same plans."""
     known = list(findings)
-    clock = _zone(zone, timeline, plans, known)
+    clock, odd = whose_clock(zone, timeline.zone_name, timeline.country, needed=any(plan.local for plan in plans))
+    known += odd
     chosen, odd = assign(timeline, plans, policy)
     known += odd
     _currencies(timeline, [plans[index] for index in sorted(set(chosen)) if index >= 0], known)
@@ -161,28 +162,6 @@ def _refused(
     )
 
 
-def _zone(
-    given: str | None, timeline: Timeline, plans: Sequence[Plan], findings: list[Finding]
-) -> tuple[str | None, tzinfo] | None:
-    """The zone's name and clock; None after a refusal. Tariffs that do not look at the clock need none."""
-    name = given or timeline.zone_name
-    if not name and not any(plan.local for plan in plans):
-        return None, UTC
-    if not name:
-        name = zone_of_country(timeline.country)
-        if name is None:
-            text = "the tariff depends on local time and the time zone is not known"
-            findings.append(Finding("error", "zone_unknown", "/cdr_location", text, fatal=True))
-            return None
-        text = f"no time zone was given: {name} taken from the country {timeline.country}"
-        findings.append(Finding("warning", "zone_from_country", "/cdr_location/country", text))
-    try:
-        return name, time_zone(name)
-    except UnknownZone as refusal:
-        findings.append(Finding("error", "unknown_zone", "/cdr_location/time_zone", str(refusal), fatal=True))
-        return None
-
-
 def _currencies(timeline: Timeline, plans: Sequence[Plan], findings: list[Finding]) -> None:
     if minor_unit(timeline.currency) is None:
         text = f"there is no currency {timeline.currency}"
@@ -224,6 +203,7 @@ class _Pricer:
         self.findings = findings
         self.told = {(finding.code, finding.pointer) for finding in findings}
         self.unpriced: dict[str, Fraction] = {}
+        self.gaps: dict[str, str] = {}
         self.pieces: list[_Piece] = []
         self.expiry_reported = timeline.total("RESERVATION_EXPIRES") > 0
         self.lone = timeline.reservation_only
@@ -260,6 +240,8 @@ class _Pricer:
             match = None if plan == NO_TARIFF else self.match(plan, _priced_as(dimension), opening, kinds, period)
             if match is None or (dimension == "ENERGY" and volume < 0 and self.policy.negative_energy == "free"):
                 self.unpriced[dimension] = self.unpriced.get(dimension, Fraction(0)) + volume
+                if match is None and plan >= 0 and looked_at(self.plans[plan], _priced_as(dimension), None, kinds):
+                    self.gaps.setdefault(dimension, period.pointer)
                 continue
             if dimension in SESSION_DIMENSIONS:
                 spanning = span(self.plans[plan], period, dimension, match, self.zone, self.policy)
@@ -333,6 +315,8 @@ class _Pricer:
         for dimension in sorted(self.unpriced):
             period = next(each for each in self.timeline.periods if each.volumes.get(dimension))
             self.say("info", "unpriced_dimension", period.pointer, f"{dimension} met no price in some period: free")
+        for dimension, at in self.gaps.items():
+            self.say("info", "price_gap", at, f"the tariff has a price for {dimension}, but none that holds here: free")
         if any(period.volumes.get("ENERGY", 0) < 0 for period in self.timeline.periods):
             self.say("info", "negative_energy", "/charging_periods", "energy flowed back into the grid")
         for index in sorted({piece.plan for piece in self.pieces}):

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from datetime import UTC, tzinfo
 from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
+
+from evmesh.base.findings import Finding
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 
@@ -60,6 +63,30 @@ def time_zone(name: str) -> ZoneInfo:
     near = difflib.get_close_matches(name, _names(), n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise UnknownZone(f"there is no time zone {name!r}{hint}")
+
+
+def whose_clock(
+    given: str | None, of_place: str | None, country: str, *, needed: bool
+) -> tuple[tuple[str | None, tzinfo] | None, list[Finding]]:
+    """The zone's name and clock: the one that was given, the place's own, or its country's. None after a refusal.
+
+    Where nothing looks at the clock (not `needed`) none has to be known, and UTC stands in.
+    """
+    name = given or of_place
+    if not name and not needed:
+        return (None, UTC), []
+    findings: list[Finding] = []
+    if not name:
+        name = zone_of_country(country)
+        if name is None:
+            text = "the tariff depends on local time and the time zone is not known"
+            return None, [Finding("error", "zone_unknown", "/cdr_location", text, fatal=True)]
+        text = f"no time zone was given: {name} taken from the country {country}"
+        findings.append(Finding("warning", "zone_from_country", "/cdr_location/country", text))
+    try:
+        return (name, time_zone(name)), findings
+    except UnknownZone as refusal:
+        return None, [Finding("error", "unknown_zone", "/cdr_location/time_zone", str(refusal), fatal=True)]
 
 
 def zone_of_country(country: str) -> str | None:
