@@ -147,6 +147,14 @@ def pay(tx: Tx, invoice: Posted, day: date | None = None) -> Decimal:
     return left
 
 
+def credits_of(tx: Tx, id: str) -> list[str]:
+    """The CDRs of ours, as the book names them, that take back one of that id."""
+    book = ledger_entries.c
+    return list(
+        tx.scalars(select(book.subject).where(book.kind == "receivable cdr", book.reference == id).order_by(book.id))
+    )
+
+
 def entries(tx: Tx, partner_id: int, currency: str | None = None, *, kind: str | None = None) -> Iterator[Posted]:
     """All entries of a partner, oldest first, reversals too. `kind` is one with its side, such as `payable cdr`."""
     conditions: list[ColumnElement[bool]] = []

@@ -165,6 +165,16 @@ async def test_a_dispute_goes_its_way_and_ends_by_itself(
     assert (await node.store.read(lambda tx: ledger.balances(tx, cpo.id)))["SEK"]["costs"] == 4
 
 
+async def test_a_credit_of_a_part_ends_no_dispute(node: Node, cpo: Partner) -> None:
+    await send(node, cpo, bill(net=7))
+    (held,) = await node.store.read(lambda tx: objects.listing(tx, "cdrs", theirs=True))
+    opened = await node.store.write(lambda tx: disputes.open_dispute(tx, node, held))
+
+    await send(node, cpo, bill("X1", -3, credit=True, credit_reference_id="C1"))
+
+    assert await node.store.read(lambda tx: kept.get(tx, opened.id)) == opened
+
+
 async def test_a_contract_goes_before_what_the_partner_tells(node: Node, cpo: Partner) -> None:
     """A price list of 5 for a kWh, and 10 öre that nobody argues about."""
     agreed = Contract(tolerance=Decimal("0.10"), tariffs=(costing(5) | {"id": "LIST"},))

@@ -164,6 +164,15 @@ async def test_nothing_is_corrected_twice_and_a_correction_can_be(node: Node, wr
     assert second["id"] not in (first["id"], "C1")
 
 
+async def test_a_credit_that_came_from_a_file_counts_whatever_its_id(node: Node, wrong: Held) -> None:
+    back = {"credit": True, "credit_reference_id": "C1", "total_cost": {"before_taxes": -4}}
+    await publish_all(node, ("cdrs", bill("OLD-77", **back)))
+
+    with pytest.raises(CannotCorrect, match="was credited before, by OLD-77"):
+        await credit(node, wrong)
+    assert (await rebill(node, wrong))["total_cost"]["before_taxes"] == 3
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [

@@ -31,7 +31,7 @@ from evmesh.roaming.cdrs.issue import hand_out
 from evmesh.roaming.cdrs.periods import periods_of
 from evmesh.roaming.node import Node
 from evmesh.roaming.sessions.site import Site
-from evmesh.store import charges, objects, partners, tariff_history
+from evmesh.store import charges, ledger, objects, partners, tariff_history
 from evmesh.store.objects import Held
 from evmesh.store.schema import OURS
 from evmesh.store.transaction import Tx
@@ -91,8 +91,13 @@ def rebill(tx: Tx, node: Node, held: Held, *, tariff: Document | None = None) ->
 
 
 def credit_of(tx: Tx, held: Held) -> Held | None:
-    """The credit that we issued of a CDR of ours."""
-    return objects.get(tx, "cdrs", _key(held, _credit_id(held)))
+    """The credit of a CDR of ours: issued here, or by the system that both came from."""
+    issued = objects.get(tx, "cdrs", _key(held, _credit_id(held)))
+    if issued is not None:
+        return issued
+    posted = (name.split("*", 2) for name in ledger.credits_of(tx, held.id))
+    keys = (kinds.CANONICAL.key(*name) for name in posted if objects.party(*name[:2]) == held.owner)
+    return next((credit for key in keys if (credit := objects.get(tx, "cdrs", key)) is not None), None)
 
 
 def _wrong(held: Held) -> Document:

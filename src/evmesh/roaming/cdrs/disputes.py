@@ -92,11 +92,14 @@ def _name(partner: Partner, held: Held) -> str:
 
 
 def heard(tx: Tx, node: Node, partner: Partner, held: Held, verdict: Verdict, original: Held | None) -> None:
-    """A partner's CDR came: a credit of a disputed one, or the one that bills its session anew, in either order."""
+    """A partner's CDR came: a credit of a disputed one, or the one that bills its session anew, in either order.
+
+    A credit of other money than was claimed takes nothing back: the dispute goes on.
+    """
     within = contract_of(node, partner).answer_within
     if verdict.is_credit:
         found = None if original is None else disputes.alive(tx, original.seq)
-        if found is None or found.state == "credited":
+        if found is None or found.state == "credited" or verdict.verdict == "differs":
             return
         found = rules.moved(found, "credit", now(tx), answer_within=within, note=held.id, credit_seq=held.seq)
         anew = _billed_anew(tx, found)
