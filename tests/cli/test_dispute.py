@@ -78,6 +78,16 @@ def test_every_step_by_people_to_the_end(dispute: Any) -> None:
     assert dispute("open", "WRONG", "--json").json["id"] == 2
 
 
+def test_where_no_credit_cdr_can_come_people_say_it(dispute: Any) -> None:
+    dispute("open", "WRONG")
+    assert "only send, write-off, credit is possible" in dispute("rebill", 1).sentence
+
+    assert dispute("credit", 1, "--note", "credit note CN-17", "--json").json["state"] == "credited"
+    ended = dispute("rebill", 1, "--json").json
+
+    assert (ended["state"], ended["credit_seq"], ended["new_seq"]) == ("rebilled", None, None)
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

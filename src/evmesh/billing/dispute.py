@@ -14,8 +14,9 @@
     any above   credit            credited       the partner took the CDR back, whatever it said before
     credited    rebill            rebilled       it billed the session anew
 
-`credit` and `rebill` happen by themselves when such a CDR comes; OCPI has no message for all the others, so people
-say them. What is written off is paid; `rebilled` and `written_off` are the ends.
+`credit` and `rebill` happen by themselves when such a CDR comes. People say them where none can come: 2.1.1 has no
+credit CDRs, and a credit note may do instead. OCPI has no message for all the others, so people say them. What is
+written off is paid; `rebilled` and `written_off` are the ends.
 """
 
 from __future__ import annotations
