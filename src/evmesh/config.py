@@ -231,14 +231,12 @@ def _tariffs(file: Path, where: str) -> list[Document]:
     """What the file holds: one Tariff of the newest release, or a list of them."""
     try:
         document = wire.decode(file.read_bytes())
-    except OSError as error:
-        raise SettingsError(f"{where}: {file}: {error.strerror}") from None
-    except (ValueError, OcpiError) as error:
-        raise SettingsError(f"{where}: {file}: {error}") from None
+    except (OSError, ValueError, OcpiError) as error:
+        raise SettingsError(f"{where}: {file.name}: {error}") from None
     tariffs: list[Document] = document if isinstance(document, list) else [document]
     for tariff in tariffs:
         if read_plan(tariff)[0] is None:
-            raise SettingsError(f"{where}: {file}: a tariff cannot be priced by; evmesh lint says why")
+            raise SettingsError(f"{where}: {file.name}: a tariff cannot be priced by; evmesh lint says why")
     return tariffs
 
 
@@ -356,14 +354,12 @@ secret_key = "{key}"
 # [network]
 # allow = ["10.1.0.0/16"]
 # timeout = 20.0
-
 # [roaming]
 # pull_every = 21600            # seconds between two pulls of everything new
 # authorise_timeout = 4.0       # how long a driver waits at the reader for an answer
 # command_timeout = 30.0        # how long a station may take to answer a command
 # session_update_every = 60.0   # seconds between two updates of a running session
 # page_limits = {{ locations = 100 }}
-
 # [limits]
 # body_bytes = 8388608          # larger requests are refused
 # Figures for Prometheus, at an address of their own.
@@ -376,6 +372,8 @@ secret_key = "{key}"
 # speed = 60.0
 
 # Who we and our partners are to a tax office, and which VAT a supply bears. Nothing of this is ever guessed.
+# [billing]
+# driver_tariffs = ["drivers.json"]   # what drivers pay, instead of what the CDRs cost
 # [billing.company]
 # name = "Volt Laddning AB"
 # country = "SE"

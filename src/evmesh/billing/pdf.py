@@ -200,8 +200,7 @@ def _component(component: Component, invoice: Invoice, words: Words) -> list[str
     if component.price is not None:
         price = f"{words.figure(component.price)} {invoice.currency}" + (f"/{unit}" if unit else "")
         price += f" {words.price_with_vat}" if component.price_has_vat else ""
-    what = words.components.get(component.what, component.what)
-    return [what, quantity, price, *_amounts([component.net], [component.gross], words)]
+    return [words.components[component.what], quantity, price, *_amounts([component.net], [component.gross], words)]
 
 
 def _amounts(nets: Sequence[Decimal], grosses: Sequence[Decimal | None], words: Words) -> list[str]:

@@ -179,8 +179,9 @@ ENGLISH = Words(
     ),
     components={
         "ENERGY": "Energy", "TIME": "Charging time", "PARKING_TIME": "Parking without charging",
-        "FLAT": "Once per charge", "RESERVATION": "Reservation", "RESERVATION_EXPIRES": "Reservation, not used",
-        "RESERVATION_OVERTIME": "Longer than reserved", "LIMIT": "Lowest or highest price", "ROUNDING": "Rounding",
+        "FLAT": "Once per charge", "RESERVATION": "Reservation", "RESERVATION_TIME": "Reservation",
+        "RESERVATION_EXPIRES": "Reservation, not used", "RESERVATION_OVERTIME": "Longer than reserved",
+        "LIMIT": "Lowest or highest price", "ROUNDING": "Rounding", "OTHER": "Other",
     },
     units={"kWh": "kWh", "h": "h", "min": "min"},
 )  # fmt: skip
@@ -253,8 +254,9 @@ SWEDISH = Words(
     ),
     components={
         "ENERGY": "Energi", "TIME": "Laddtid", "PARKING_TIME": "Parkering utan laddning", "FLAT": "Fast avgift",
-        "RESERVATION": "Reservation", "RESERVATION_EXPIRES": "Outnyttjad reservation",
-        "RESERVATION_OVERTIME": "Längre än reserverat", "LIMIT": "Lägsta eller högsta pris", "ROUNDING": "Avrundning",
+        "RESERVATION": "Reservation", "RESERVATION_TIME": "Reservation",
+        "RESERVATION_EXPIRES": "Outnyttjad reservation", "RESERVATION_OVERTIME": "Längre än reserverat",
+        "LIMIT": "Lägsta eller högsta pris", "ROUNDING": "Avrundning", "OTHER": "Övrigt",
     },
     units={"kWh": "kWh", "h": "tim", "min": "min"},
 )  # fmt: skip

@@ -17,6 +17,8 @@ from evmesh.billing.errors import CannotInvoice
 from evmesh.billing.invoice import Invoice, read, text
 from evmesh.billing.money import rounded
 from evmesh.billing.vat import VatRule
+from evmesh.billing.words import LANGUAGES
+from evmesh.pricing.timeline import RESERVATION_DIMENSIONS, SESSION_DIMENSIONS
 from evmesh.pricing.zones import time_zone
 from evmesh.roaming.cdrs.driver_price import at_place, by_tariffs, clock_of, passed_on, taken_back
 from tests.billing.charges import SWEDISH, cdr, credit, invoice, terms
@@ -187,6 +189,20 @@ def test_without_tariffs_the_cdr_tells_its_parts() -> None:
         ("OTHER", Decimal("0.5"), None),
     ]
     assert made.told is None
+
+
+def test_without_tariffs_a_credit_tells_what_is_given_back() -> None:
+    document = credit(2, 1, "-5", total_energy_cost={"before_taxes": Decimal(-4)})
+    made = passed_on(document, read_charge(document))
+    assert made.net == -5
+    assert [(each.what, each.net) for each in made.components] == [("ENERGY", Decimal(4)), ("OTHER", Decimal(1))]
+
+
+def test_every_part_has_its_word() -> None:
+    """What the engine may name on a line, and what is left over."""
+    parts = {*SESSION_DIMENSIONS, *RESERVATION_DIMENSIONS, "FLAT", "LIMIT", "ROUNDING", "OTHER"}
+    for words in LANGUAGES.values():
+        assert parts <= words.components.keys()
 
 
 def test_moments_are_by_the_clock_of_the_place() -> None:

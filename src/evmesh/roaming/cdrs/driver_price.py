@@ -32,7 +32,7 @@ _TOTALS = {
     "ENERGY": ("total_energy_cost", "total_energy"),
     "TIME": ("total_time_cost", "total_time"),
     "PARKING_TIME": ("total_parking_cost", "total_parking_time"),
-    "RESERVATION": ("total_reservation_cost", None),
+    "RESERVATION_TIME": ("total_reservation_cost", None),
 }
 
 
@@ -64,14 +64,15 @@ def by_tariffs(cdr: Document, charge: Charge, tariffs: Sequence[Document], zone:
 
 
 def passed_on(cdr: Document, charge: Charge) -> Charge:
-    """The charge at what it costs us, with the parts that the CDR names."""
-    components, left = [], charge.net
+    """The charge at what it costs us, with the parts that the CDR names; those of a credit as they are given back."""
+    sign = 1 if charge.credits is None else -1
+    components, left = [], sign * charge.net
     for what, (cost, volume) in _TOTALS.items():
         amount = (cdr.get(cost) or {}).get("before_taxes")
         if amount is None:
             continue
         try:
-            net, quantity = exact(amount), exact(cdr.get(volume, 0)) if volume else None
+            net, quantity = sign * exact(amount), exact(cdr.get(volume, 0)) if volume else None
         except ValueError as error:
             raise CannotInvoice(f"CDR {charge.key}: {cost}: {error}") from None
         of = None if quantity is None else decimal(quantity)
