@@ -151,6 +151,8 @@ def conclusion(found: Check, cdr: Mapping[str, Any], language: str, *, searched:
 
     `searched` says that habits were looked for.
     """
+    from evmesh.pricing.habit_words import in_words
+
     labels = LABELS[language]
     currency = found.bill.currency
     if found.claim is not None and found.difference is not None:
@@ -158,11 +160,11 @@ def conclusion(found: Check, cdr: Mapping[str, Any], language: str, *, searched:
         yield labels[key].format(
             claim=both(found.claim.amount, currency, language),
             difference=_difference(found.difference, currency, language),
-            habits="; ".join(habit.text for habit in found.habits),
+            habits="; ".join(in_words(habit.code, habit.text, language) for habit in found.habits),
         )
-    elif any(finding.code == "unknown_tariff" for finding in found.findings):
+    elif found.bill.priced and any(finding.code == "unknown_tariff" for finding in found.findings):
         yield labels["partly"]
-    elif found.claim is not None:
+    elif found.bill.priced and found.claim is not None:
         yield labels["not_comparable"].format(claim=both(found.claim.amount, currency, language))
     if cdr.get("credit"):
         yield labels["credit"]
