@@ -54,7 +54,13 @@ def dispute(report: dict[str, Any] = REPORT, note: str = "As agreed in May.") ->
 
 def written(about: Dispute | None = None, language: Any = "en") -> Letter:
     return letter.letter(
-        about or dispute(), CLAIM, sender=DRIVER, recipient=VOLT, answer_within=MONTH, language=language
+        about or dispute(),
+        CLAIM,
+        sender=DRIVER,
+        recipient=VOLT,
+        answer_within=MONTH,
+        language=language,
+        habits=["each period rounded to cents"],
     )
 
 

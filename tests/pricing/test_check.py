@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from evmesh.pricing import check as checking
 from evmesh.pricing.check import check
 from evmesh.pricing.generation import CannotBePriced, cdr_costs
+from evmesh.pricing.habit_words import SWEDISH, in_words
 from evmesh.pricing.habits import READINGS, ROUNDINGS, Habit
 from evmesh.pricing.policy import STANDARD
 from tests.pricing.cases import shared_cases
@@ -72,6 +73,12 @@ def test_less_than_half_a_coin_is_within_tolerance() -> None:
 )
 def test_a_habit_explains_the_claim(net: str, gross: str | None, habits: tuple[str, ...]) -> None:
     assert verdict(charge(net, gross)) == ("explained" if habits else "differs", habits)
+
+
+def test_every_habit_has_swedish_words() -> None:
+    assert SWEDISH.keys() == {habit.code for habit in (*ROUNDINGS, *READINGS)}
+    assert in_words("rounded_up", "the total rounded up", "en") == "the total rounded up"
+    assert in_words("rounded_up", "the total rounded up", "sv") == "summan avrundad uppåt"
 
 
 def test_a_reading_and_a_rounding_together() -> None:

@@ -60,9 +60,11 @@ def letter(
     sender: Company,
     recipient: Company,
     answer_within: timedelta,
+    habits: Sequence[str] = (),
     language: Language = "en",
 ) -> Letter:
-    """The letter about a dispute and its canonical CDR, of the day on which it was sent, or else opened."""
+    """The letter about a dispute and its canonical CDR, of the day on which it was sent, or else opened. `habits` are
+    those that explain the claim, in words of the language."""
     says, words = _SAYS[language], LANGUAGES[language]
     sent = next((step for step in dispute.history if step.event == "send"), dispute.history[0])
     day = datetime.fromisoformat(sent.at).astimezone(UTC)
@@ -74,7 +76,7 @@ def letter(
         sender=_address(sender),
         recipient=_address(recipient),
         facts=tuple(_facts(dispute, cdr, day.date(), says, words)),
-        opening=tuple(_opening(dispute, says, words)),
+        opening=tuple(_opening(dispute, habits, says, words)),
         compared=_compared(dispute, cdr, bill, says, words),
         lines_title=says["lines"],
         lines=_lines(bill, says, words),
@@ -156,7 +158,7 @@ def _facts(
             yield name, str(value)
 
 
-def _opening(dispute: Dispute, says: Mapping[str, str], words: Words) -> Iterator[str]:
+def _opening(dispute: Dispute, habits: Sequence[str], says: Mapping[str, str], words: Words) -> Iterator[str]:
     report = dispute.evidence
     money = {
         "claimed": _amount(dispute.claimed, words),
@@ -171,7 +173,6 @@ def _opening(dispute: Dispute, says: Mapping[str, str], words: Words) -> Iterato
         yield says["differs"].format(cdr=dispute.cdr, by=says[report.get("by") or "own_tariff"], apart=apart, **money)
     else:
         yield says["objects"].format(cdr=dispute.cdr, reason=dispute.reason.replace("_", " "), **money)
-    habits = [habit["text"] for habit in report.get("habits") or ()]
     if habits:
         yield says["habit"].format(habits="; ".join(habits))
     found = [

@@ -16,6 +16,7 @@ from evmesh.billing.settings import Billing
 from evmesh.billing.words import Language
 from evmesh.ocpi import wire
 from evmesh.ports import Partner
+from evmesh.pricing.habit_words import in_words
 from evmesh.roaming.node import Node
 from evmesh.store import disputes, objects, partners, verdicts
 from evmesh.store.objects import Held
@@ -73,13 +74,16 @@ def letter(tx: Tx, node: Node, billing: Billing, dispute: Dispute, *, language: 
     customer = next((each for each in billing.customer if each.partner == partner.name), None)
     token = cdr.get("cdr_token") or {}
     us = node.ours((str(token.get("country_code")), str(token.get("party_id")))) or node.parties[0]
+    spoken: Language = language or (customer.language if customer else "en")
+    habits = dispute.evidence.get("habits") or ()
     return letters.letter(
         dispute,
         cdr,
         sender=billing.company or Company(name=us.name, country=us.country_code),
         recipient=customer.company if customer else Company(name=_name(partner, held), country=held.country_code),
         answer_within=contract_of(node, partner).answer_within,
-        language=language or (customer.language if customer else "en"),
+        habits=[in_words(habit["code"], habit["text"], spoken) for habit in habits],
+        language=spoken,
     )
 
 
