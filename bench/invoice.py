@@ -84,7 +84,7 @@ def main() -> None:
     step("the rules on UBL", lambda: _must_pass(ubl, "ubl"))
     step("the rules on CII", lambda: _must_pass(cii, "cii"))
     size = len(step("PDF", lambda: pdf(invoice)))
-    wall = sum(seconds for name, seconds, _ in rows[1:])
+    wall, processor = (sum(row[place] for row in rows[1:]) for place in (1, 2))
     table = Table(title=f"{count:,} charges on {len(invoice.lines):,} lines, a PDF of {size / 1e6:.1f} MB")
     for column in ("step", "seconds", "processor seconds", "× yardstick"):
         table.add_column(column, justify="left" if column == "step" else "right")
@@ -92,7 +92,8 @@ def main() -> None:
         table.add_row(name, f"{seconds:.2f}", f"{cpu:.2f}", f"{cpu / rows[0][2]:.1f}")
     console = Console()
     console.print(table)
-    console.print(f"all of it {wall:.1f} s, {'within' if wall <= TARGET_SECONDS else 'ABOVE'} {TARGET_SECONDS:.0f} s")
+    verdict = f"{'within' if wall <= TARGET_SECONDS else 'ABOVE'} {TARGET_SECONDS:.0f} s"
+    console.print(f"all of it {wall:.1f} s, {verdict}; {processor:.1f} processor seconds")
     console.print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 
 

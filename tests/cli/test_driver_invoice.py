@@ -49,6 +49,8 @@ def test_a_driver_pays_the_providers_price(evmesh: Evmesh, driver: Path) -> None
     parts = {each["what"]: (each["quantity"], each["price"], each["net"]) for each in row["components"]}
     assert parts["ENERGY"] == ("12", "4", "48")
     assert parts["FLAT"] == ("1", "5", "5")
+    shown = " ".join(evmesh("-C", driver, "invoice", "show", made["number"]).out.split())
+    assert "CDR-0001 Energy 12 4 48 60" in shown
 
 
 def test_a_driver_may_have_a_tariff_of_their_own(evmesh: Evmesh, driver: Path) -> None:
@@ -142,6 +144,7 @@ def test_a_receipt_says_everything_that_a_driver_must_know(evmesh: Evmesh, drive
             "-C", driver, "invoice", "export", made["number"], "--format", format, "--output", tmp_path / format
         )
     read = pypdf.PdfReader(io.BytesIO((tmp_path / "pdf").read_bytes()))
+    assert "betalt med kort" in evmesh("-C", driver, "invoice", "show", made["number"]).out
     text = "".join(page.extract_text() for page in read.pages).replace("\N{NO-BREAK SPACE}", " ")
     for said in (
         "Kvitto", "Betalt med kort", "2026-05-03 11:00 – 11:50", "50 min", "12 kWh", "4 SEK/kWh", "30 SEK/tim",

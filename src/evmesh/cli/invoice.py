@@ -15,6 +15,8 @@ from evmesh.cli.node import settings_of, with_node, with_store
 from evmesh.cli.progress import progress
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from evmesh.billing.invoice import Invoice
     from evmesh.config import Settings
     from evmesh.roaming.cdrs.invoicing import Result
@@ -252,7 +254,26 @@ def _show(issued: Issued | None, invoice: Invoice) -> None:
     rows.append(("total", "", f"{invoice.total:f}"))
     if invoice.payable_rounding:
         rows.append(("rounding", "", f"{invoice.payable_rounding:f}"))
+    if invoice.how_paid is not None:
+        rows.append((invoice.how_paid.lower(), "", f"{-invoice.paid_amount:f}"))
     rows.append(("to pay", invoice.currency, f"{invoice.payable:f}"))
     output.table(["", "", ""], rows)
+    _show_parts(invoice)
     for remark in remarks(invoice):
         print(remark)
+
+
+def _show_parts(invoice: Invoice) -> None:
+    """What each of a driver's charges is made of."""
+    parts = [
+        (row.id, invoice.words.components[x.what], _plain(x.quantity), _plain(x.price), _plain(x.net), _plain(x.gross))
+        for row in invoice.rows
+        for x in row.components
+    ]
+    if parts:
+        print()
+        output.table(["CDR", "price", "quantity", "per unit", "before VAT", "with VAT"], parts)
+
+
+def _plain(value: Decimal | None) -> str:
+    return "" if value is None else f"{value:f}"
