@@ -1,21 +1,25 @@
 """The schema is made, upgraded and recognised; the quick road and Alembic's lead to the same."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
-from evmesh.store import migrations, objects
+from evmesh.billing import ledger as rules
+from evmesh.store import ledger, migrations, objects
 from evmesh.store.database import Store, postgresql_dsn
 from evmesh.store.errors import SchemaTooNew
 from evmesh.store.migrations import HEAD, migrate, upgrade, version_of
@@ -57,6 +61,45 @@ async def test_alembics_road_leads_to_the_tables_in_postgresql(postgres_database
     async with engine.begin() as tx:
         assert await tx.run_sync(differences) == []
     await engine.dispose()
+
+
+async def test_what_was_posted_before_stays_in_the_book(database_url: str) -> None:
+    """The table of the ledger was made anew once."""
+
+    def at_0003(tx: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", "evmesh.store:migrations")
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = tx
+        command.upgrade(config, "0003")
+        posted = "7, 1, 'SEK', 'payable cdr', 'C1', '2026-03-01T12:00:00.000000Z'"
+        columns, postings = (
+            "id, partner_id, currency, kind, subject, at, postings",
+            [["costs", 4], ["cdrs_payable", -4]],
+        )
+        tx.execute(
+            text(f"INSERT INTO ledger_entries ({columns}) VALUES ({posted}, :postings)"),
+            {"postings": json.dumps(postings)},
+        )
+
+    if (dsn := postgresql_dsn(database_url)) is None:
+        with create_engine(database_url).begin() as tx:
+            at_0003(tx)
+    else:
+        engine = _engine(dsn)
+        async with engine.begin() as connection:
+            await connection.run_sync(at_0003)
+        await engine.dispose()
+    store = await Store.open(database_url, KEY)
+    entry = rules.cdr("payable", "C1", "SEK", Fraction(4))
+    found = await store.read(lambda tx: ledger.find(tx, 1, "payable", "cdr", "C1"))
+    assert found is not None
+    assert (found.id, found.entry) == (7, entry)
+    assert await store.write(lambda tx: ledger.post(tx, 1, entry)) is None, "it is posted once"
+    new = await store.write(lambda tx: ledger.post(tx, 2, entry))
+    assert new is not None
+    assert new > 7
+    await store.close()
 
 
 def test_head_is_the_newest_revision() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from evmesh.store.prepared import Prepared
 from evmesh.store.schema import recorded_cdrs
@@ -16,6 +16,12 @@ from evmesh.store.transaction import Tx
 
 _LISTED = recorded_cdrs.c
 _AWAITING = Prepared(select(_LISTED.seq).where(_LISTED.folded_id == bindparam("folded_id"), _LISTED.cdr_seq.is_(None)))
+_ARRIVED = Prepared(
+    update(recorded_cdrs)
+    .where(_LISTED.seq == bindparam("record"), _LISTED.folded_id == bindparam("id"))
+    .values(cdr_seq=bindparam("cdr"))
+)
+_LEFT = Prepared(select(_LISTED.seq).where(_LISTED.seq == bindparam("record"), _LISTED.cdr_seq.is_(None)).limit(1))
 
 
 def keep(tx: Tx, record: int, partner_id: int, invoice: str, cdrs: Mapping[str, int | None]) -> None:
@@ -58,12 +64,10 @@ def awaiting(tx: Tx, id: str) -> list[int]:
     return [record for (record,) in _AWAITING.rows(tx, folded_id=id.casefold())]
 
 
-def arrived(tx: Tx, record: int, id: str, cdr_seq: int) -> int:
-    """A CDR that a record waited for is there: how many it still waits for."""
-    mine = _LISTED.seq == record, _LISTED.folded_id == id.casefold()
-    tx.execute(update(recorded_cdrs).where(*mine).values(cdr_seq=cdr_seq))
-    left = select(func.count()).where(_LISTED.seq == record, _LISTED.cdr_seq.is_(None))
-    return tx.scalars(left).one()
+def arrived(tx: Tx, record: int, id: str, cdr_seq: int) -> bool:
+    """A CDR that a record waited for is there; False when the record waits for others."""
+    _ARRIVED.run(tx, record=record, id=id.casefold(), cdr=cdr_seq)
+    return not _LEFT.rows(tx, record=record)
 
 
 def sharing(tx: Tx, record: int) -> dict[str, list[int]]:

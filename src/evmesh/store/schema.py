@@ -439,9 +439,14 @@ ledger_entries = Table(
     Column("at", Moment, nullable=False),
     Column("postings", Json, nullable=False),
     Index(None, "partner_id", "currency", "id"),
-    # What an invoice gathered.
-    Index(None, "gathered_by"),
     sqlite_autoincrement=True,
+)
+# What an invoice gathered. Most entries are written while none has.
+Index(
+    "ledger_entries_gathered",
+    ledger_entries.c.gathered_by,
+    sqlite_where=text("gathered_by IS NOT NULL"),
+    postgresql_where=text("gathered_by IS NOT NULL"),
 )
 # The same thing is posted once, and once more when it was taken back.
 Index(

@@ -86,10 +86,11 @@ def invoiced(tx: Tx, partner_id: int, invoice: Invoice) -> None:
         for row in invoice.rows
         if row.exact_net
     ]
-    subjects = [entry.subject for entry in cdrs]
-    there = {posted.entry.subject for posted in book.find_all(tx, partner_id, f"{side} cdr", subjects)}
-    book.post_all(tx, partner_id, [entry for entry in cdrs if entry.subject not in there])
-    posted = book.find_all(tx, partner_id, f"{side} cdr", subjects)
+    posted = book.find_all(tx, partner_id, f"{side} cdr", [entry.subject for entry in cdrs])
+    there = {each.entry.subject for each in posted}
+    missing = [entry for entry in cdrs if entry.subject not in there]
+    book.post_all(tx, partner_id, missing)
+    posted += book.find_all(tx, partner_id, f"{side} cdr", [entry.subject for entry in missing])
     billed = [each for each in posted if each.gathered_by is not None]
     if billed:
         other = next(each for each in book.invoices(tx) if each.id == billed[0].gathered_by)

@@ -110,11 +110,12 @@ def arrived(tx: Tx, cdr: Held) -> None:
     """A CDR is new here: is it one that a record waits for?"""
     for seq in recorded_cdrs.awaiting(tx, cdr.id):
         record = objects.by_seq(tx, seq)
-        if record is None or not reconcile.means(record, cdr) or recorded_cdrs.arrived(tx, seq, cdr.id, cdr.seq):
+        if record is None or not reconcile.means(record, cdr):
             continue
-        partner = partners.get(tx, record.partner_id)
-        assert partner is not None, "partners stay in the table"
-        look_at(tx, partner, _number(record))
+        if recorded_cdrs.arrived(tx, seq, cdr.id, cdr.seq):
+            partner = partners.get(tx, record.partner_id)
+            assert partner is not None, "partners stay in the table"
+            look_at(tx, partner, _number(record))
 
 
 def known(tx: Tx) -> list[tuple[Partner, str]]:

@@ -40,10 +40,10 @@ def upgrade() -> None:
             "SELECT setval(pg_get_serial_sequence('ledger_entries', 'id'), max(id)) "
             "FROM ledger_entries HAVING max(id) > 0"
         )
-    op.create_index("ledger_entries_gathered_by", "ledger_entries", ["gathered_by"])
     op.create_index("ledger_entries_partner_id_currency_id", "ledger_entries", ["partner_id", "currency", "id"])
     for name, columns, where in (
         ("ledger_entries_once", ["partner_id", "kind", "subject"], sa.text("reversed_by IS NULL")),
+        ("ledger_entries_gathered", ["gathered_by"], sa.text("gathered_by IS NOT NULL")),
         ("ledger_entries_reference", ["reference"], sa.text("reference IS NOT NULL")),
     ):
         unique = name == "ledger_entries_once"
