@@ -36,8 +36,8 @@ from evmesh.ocpi.types import parse_timestamp
 MOST_PLACES = 2
 """EN 16931 knows no amounts with more decimals (BR-DEC), even for a dinar of 1000 fils."""
 
+# Prices that contain VAT have no end in decimals without it, so a driver's amounts are cut, far beneath this.
 _HAIR = Fraction(1, 10**6)
-# Prices that contain VAT have no end in decimals without it, so a driver's amounts are cut far beneath this.
 
 _TYPE_CODES: dict[tuple[bool, bool], TypeCode] = {
     (False, False): "380",
@@ -318,16 +318,17 @@ def _told(charges: Sequence[Charge], rules: Mapping[str, VatRule], sign: int) ->
     is not that of the rules: whichever is wrong, the driver must not find out."""
     total = Fraction(0)
     for charge in charges:
-        if charge.told is None:
+        told = charge.told
+        if told is None:
             return None
         rate = rules[charge.key].rate
         with_vat = sign * charge.net * (1 + Fraction(rate) / 100)
-        if abs(with_vat - charge.told) > _HAIR:
+        if abs(with_vat - told) > _HAIR:
             raise CannotInvoice(
-                f"CDR {charge.key}: the driver's tariff makes {rounded(charge.told, MOST_PLACES)} {charge.currency} "
+                f"CDR {charge.key}: the driver's tariff makes {rounded(told, MOST_PLACES)} {charge.currency} "
                 f"with VAT, and the {rate} % of [[billing.vat]] make {rounded(with_vat, MOST_PLACES)} {charge.currency}"
             )
-        total += charge.told
+        total += told
     return total
 
 
