@@ -14,6 +14,8 @@ from evmesh.billing.checks import Circumstances, credit_mismatch, figure, implau
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CDR = {
     "session_id": "S1",
+    "cdr_token": {"uid": "A"},
+    "authorization_reference": "R1",
     "start_date_time": "2026-03-01T11:00:00Z",
     "end_date_time": "2026-03-01T12:00:00Z",
     "currency": "SEK",
@@ -60,6 +62,8 @@ def test_where_nothing_is_known_nothing_is_said() -> None:
             "warning",
             "/total_energy",
         ),
+        ({"session": {"cdr_token": {"uid": "B"}}}, "session_of_other_token", "warning", "/cdr_token/uid"),
+        ({"session": {"authorization_reference": "R2"}}, "authorised_otherwise", "warning", "/authorization_reference"),
         ({"same_session": ["C2"]}, "session_billed_twice", "error", "/session_id"),
         ({"same_token": ["C2"]}, "token_overlaps", "warning", "/cdr_token"),
         ({"same_evse": ["C2"]}, "evse_overlaps", "warning", "/cdr_location/evse_uid"),
@@ -82,6 +86,8 @@ def test_what_is_hard_to_believe_is_said(known: dict[str, Any], code: str, sever
         {"session": {"kwh": Decimal("10.1"), "status": "COMPLETED"}},
         {"session": {"kwh": Decimal(5), "status": "ACTIVE"}},
         {"session": {"status": "COMPLETED"}},
+        {"session": {"cdr_token": {"uid": "a"}, "authorization_reference": "r1"}},
+        {"session": {"cdr_token": None}},
         {"received_at": NOON - timedelta(minutes=5)},
         {"received_at": NOON + timedelta(days=30)},
         {"received_at": NOON + timedelta(days=45), "late_after": timedelta(days=60)},

@@ -6,6 +6,8 @@
 | the partner told us its Locations, and this place is none of them | `unknown_location`, `unknown_evse` |
 | more energy than the connector can give in that time | `more_than_the_connector_gives` |
 | the partner tells Sessions, and told none of this charge | `no_session` |
+| the Session that it told was another card's | `session_of_other_token` |
+| the Session that it told has another authorization reference | `authorised_otherwise` |
 | the Session that it told ended with other energy | `session_energy_differs` |
 | the same session is billed by another CDR | `session_billed_twice` |
 | the same card, or the same EVSE, charged elsewhere at that time | `token_overlaps`, `evse_overlaps` |
@@ -59,7 +61,7 @@ class Circumstances:
 
 def implausible(cdr: Document, known: Circumstances) -> list[Finding]:
     """What about a canonical CDR is hard to believe."""
-    return [*_whose(known), *_how_much(cdr, known), *_twice(cdr, known), *_when(cdr, known)]
+    return [*_whose(known), *_session(cdr, known), *_how_much(cdr, known), *_twice(cdr, known), *_when(cdr, known)]
 
 
 def _whose(known: Circumstances) -> Iterator[Finding]:
@@ -71,6 +73,25 @@ def _whose(known: Circumstances) -> Iterator[Finding]:
         yield Finding("warning", "unknown_evse", "/cdr_location/evse_uid", "its Location has no such EVSE")
 
 
+def _session(cdr: Document, known: Circumstances) -> Iterator[Finding]:
+    if known.session is None:
+        if known.session_expected:
+            yield Finding("warning", "no_session", "/session_id", "the partner told no Session of this charge")
+        return
+    reference = "authorization_reference"
+    for code, place, billed, told in (
+        ("session_of_other_token", "/cdr_token/uid", _card(cdr), _card(known.session)),
+        ("authorised_otherwise", f"/{reference}", cdr.get(reference), known.session.get(reference)),
+    ):
+        if billed and told and str(billed).casefold() != str(told).casefold():
+            yield Finding("warning", code, place, f"{billed}, its Session has {told}")
+
+
+def _card(document: Document) -> Any:
+    token = document.get("cdr_token")
+    return token.get("uid") if isinstance(token, Mapping) else None
+
+
 def _how_much(cdr: Document, known: Circumstances) -> Iterator[Finding]:
     energy, hours = figure(cdr.get("total_energy")), figure(cdr.get("total_time"))
     if energy is None:
@@ -79,11 +100,7 @@ def _how_much(cdr: Document, known: Circumstances) -> Iterator[Finding]:
         most = decimal(round(known.power_kw * hours, 3))
         text = f"{decimal(energy)} kWh, where the connector gives at most {most} in that time"
         yield Finding("warning", "more_than_the_connector_gives", "/total_energy", text)
-    if known.session is None:
-        if known.session_expected:
-            yield Finding("warning", "no_session", "/session_id", "the partner told no Session of this charge")
-        return
-    if known.session.get("status") != "COMPLETED":
+    if known.session is None or known.session.get("status") != "COMPLETED":
         # Its CDR may well come before its last word.
         return
     told = figure(known.session.get("kwh"))
