@@ -99,9 +99,7 @@ def check_all(
 def _hands(node: Node, folder: Path, processes: int) -> Iterator[Run]:
     """What judges a stretch: so many processes, or this one."""
     if not processes:
-        from evmesh.roaming.cdrs import check
-
-        yield lambda stretch: node.store.read(partial(check.anew, node=node, stretch=stretch))
+        yield partial(_anew, node)
         return
     import asyncio
     import multiprocessing
@@ -110,7 +108,7 @@ def _hands(node: Node, folder: Path, processes: int) -> Iterator[Run]:
     # Fresh processes: none inherits locks or connections of this one.
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, (folder,))
     try:
-        yield lambda stretch: asyncio.wrap_future(pool.submit(_anew, stretch))
+        yield lambda stretch: asyncio.wrap_future(pool.submit(_by_hand, stretch))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -139,9 +137,13 @@ def _begin(folder: Path) -> None:
     Finalize(None, lambda: loop.run_until_complete(node.__aexit__(None, None, None)), exitpriority=1)
 
 
-def _anew(stretch: Stretch) -> Anew:
+def _by_hand(stretch: Stretch) -> Anew:
+    loop, node = _hand
+    given: Anew = loop.run_until_complete(_anew(node, stretch))
+    return given
+
+
+async def _anew(node: Node, stretch: Stretch) -> Anew:
     from evmesh.roaming.cdrs import check
 
-    loop, node = _hand
-    given: Anew = loop.run_until_complete(node.store.read(partial(check.anew, node=node, stretch=stretch)))
-    return given
+    return check.anew(await node.store.read(partial(check.look, node=node, stretch=stretch)), node.clock())

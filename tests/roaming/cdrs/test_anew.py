@@ -43,7 +43,7 @@ async def cpo(node: Node, clock: Clock) -> Partner:
 async def judged_anew(node: Node, **asked: Any) -> Anew:
     newest = await node.store.read(objects.newest_seq)
     stretch = Stretch(**{"after": 0, "until": newest, **asked})
-    return await node.store.read(lambda tx: check.anew(tx, node, stretch))
+    return check.anew(await node.store.read(lambda tx: check.look(tx, node, stretch)), node.clock())
 
 
 async def kept(node: Node) -> dict[str, Verdict]:

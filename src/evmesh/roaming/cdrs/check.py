@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -89,12 +89,13 @@ class Anew(msgspec.Struct, frozen=True):
     first: set[int]
 
 
-def anew(tx: Tx, node: Node, stretch: Stretch) -> Anew:
-    """Judge anew all CDRs of a stretch, and write nothing: `keep` does."""
+def look(tx: Tx, node: Node, stretch: Stretch) -> list[tuple[Seen, Verdict | None]]:
+    """The CDRs of a stretch with what is known around each, and its former verdict. `anew` needs no transaction: one
+    that lasted as long as judging takes would keep SQLite from cutting back its log."""
     known = {each.id: each for each in partners.all_partners(tx, removed=True)}
     former = verdicts.between(tx, stretch.after, stretch.until)
     around = Around(tx, node)
-    given = Anew(Counter(), [], set())
+    found = []
     for held in objects.listing(
         tx,
         "cdrs",
@@ -105,15 +106,21 @@ def anew(tx: Tx, node: Node, stretch: Stretch) -> Anew:
         limit=None,
     ):
         before = former.get(held.seq)
-        if before is not None and not stretch.asks_for(before.start):
-            continue
-        seen = _looked_again(around, known[held.partner_id], held, before)
-        if before is None and not stretch.asks_for(seen.charge.start):
-            continue
-        verdict = _verdict(seen, now(tx))
+        if before is None or stretch.asks_for(before.start):
+            seen = _looked_again(around, known[held.partner_id], held, before)
+            if stretch.asks_for(seen.charge.start):
+                found.append((seen, before))
+    return found
+
+
+def anew(looked: Iterable[tuple[Seen, Verdict | None]], checked_at: datetime) -> Anew:
+    """Judge CDRs anew, and write nothing: `keep` does."""
+    given = Anew(Counter(), [], set())
+    for seen, before in looked:
+        verdict = _verdict(seen, checked_at)
         given.found[verdict.verdict] += 1
         if before is None:
-            given.first.add(held.seq)
+            given.first.add(verdict.seq)
         if before is None or msgspec.structs.replace(verdict, checked_at=before.checked_at) != before:
             given.changed.append(verdict)
     return given
