@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from evmesh.billing import ledger
-from evmesh.billing.balance import Net, Open, balances, netted, unpaid
+from evmesh.billing.balance import Expected, Net, Open, balances, netted, unpaid
 from evmesh.billing.ledger import Entry
 
 TODAY = date(2026, 6, 30)
@@ -29,6 +29,20 @@ def test_what_is_not_billed_and_what_is_open_by_age() -> None:
     assert [crowns.charged, crowns.not_billed] == [Decimal("243.0005"), Decimal("1.0005")]
     assert [crowns.billed, crowns.paid, crowns.open] == [242, 30, 212]
     assert crowns.by_age == {"up_to_30_days": 30, "up_to_60_days": 1, "up_to_90_days": 90, "older": 91}
+
+
+def test_sessions_that_no_cdr_has_followed_are_to_be_expected() -> None:
+    def session(status: str, cost: object = None, currency: str = "SEK") -> dict[str, object]:
+        return {"status": status, "currency": currency, "total_cost": {"before_taxes": cost}}
+
+    sessions = [
+        session("COMPLETED", 4), session("COMPLETED", Decimal("0.5")), session("COMPLETED"), session("ACTIVE", 9),
+        session("COMPLETED", 7, "EUR"),
+    ]  # fmt: skip
+    euros, crowns = balances([ledger.cdr("payable", "C1", "SEK", Fraction(1))], TODAY, sessions)
+    assert (euros.side, euros.expected) == ("payable", Expected(1, Decimal(7)))
+    assert crowns.expected == Expected(3, Decimal("4.5"))
+    assert [euros.charged, crowns.charged] == [0, 1]
 
 
 def test_what_is_paid_is_not_open_and_what_was_paid_too_much_is() -> None:

@@ -1,6 +1,7 @@
 """What stands between us and a partner, read from the entries of the ledger that count.
 
-    charged ─┬─ not billed: CDRs on no invoice yet, before taxes (accruals)
+    expected: Sessions that ended and no CDR has followed, as they say themselves ─┐
+    charged ─┬─ not billed: CDRs on no invoice yet, before taxes ──────────────────┴─ accruals
              └─ billed: invoices, with taxes ─┬─ paid
                                               └─ open, by the age of the invoice
 
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from evmesh.billing import ledger
+from evmesh.billing.checks import net_total
 from evmesh.billing.ledger import Entry, Side
 from evmesh.billing.money import decimal
 
@@ -36,11 +39,20 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """Sessions of the partner without a CDR, and what those cost together that say it."""
+
+    sessions: int
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """One side in one currency. `by_age` are the open amounts: `up_to_30_days`, …, `older`."""
 
     currency: str
     side: Side
+    expected: Expected
     cdrs: int
     charged: Decimal
     not_billed: Decimal
@@ -60,15 +72,25 @@ class Net:
     net: Decimal
 
 
-def balances(entries: Iterable[Entry], today: date) -> list[Balance]:
-    """`entries`: CDRs that no invoice gathered, invoices, payments. `cdrs` counts those."""
+def balances(entries: Iterable[Entry], today: date, sessions: Iterable[Mapping[str, Any]] = ()) -> list[Balance]:
+    """`entries`: CDRs that no invoice gathered, which `cdrs` counts, invoices, payments. `sessions`: the partner's,
+    canonical, that no CDR has followed."""
     groups: dict[tuple[str, Side], list[Entry]] = {}
+    ended: dict[tuple[str, Side], list[Fraction]] = {}
     for entry in entries:
         groups.setdefault((entry.currency, entry.side), []).append(entry)
-    return [_balance(currency, side, them, today) for (currency, side), them in sorted(groups.items())]
+    for session in sessions:
+        if session.get("status") == "COMPLETED":
+            key: tuple[str, Side] = (str(session.get("currency")), "payable")
+            groups.setdefault(key, [])
+            ended.setdefault(key, []).append(net_total(session) or Fraction(0))
+    return [
+        _balance(*key, groups[key], today, Expected(len(costs), decimal(sum(costs, Fraction(0)))))
+        for key, costs in ((key, ended.get(key, [])) for key in sorted(groups))
+    ]
 
 
-def _balance(currency: str, side: Side, entries: list[Entry], today: date) -> Balance:
+def _balance(currency: str, side: Side, entries: list[Entry], today: date, expected: Expected) -> Balance:
     cdrs = [entry for entry in entries if entry.kind == "cdr"]
     billed = [entry for entry in entries if entry.kind == "invoice"]
     paid = [entry for entry in entries if entry.kind == "payment"]
@@ -82,6 +104,7 @@ def _balance(currency: str, side: Side, entries: list[Entry], today: date) -> Ba
     return Balance(
         currency=currency,
         side=side,
+        expected=expected,
         cdrs=len(cdrs),
         charged=decimal(not_billed + (-gathered if side == "receivable" else gathered)),
         not_billed=decimal(not_billed),

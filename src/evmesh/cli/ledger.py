@@ -61,29 +61,37 @@ def show_balances(
 
     def ask(tx: Tx) -> list[tuple[str, Balance]]:
         from evmesh.billing.balance import balances
+        from evmesh.ocpi.wire import decode
         from evmesh.store import ledger
+        from evmesh.store.uncharged import sessions_without_cdr
 
-        return [
-            (each.name, balance)
-            for each in _partners(tx, partner)
-            for balance in balances((posted.entry for posted in ledger.not_gathered(tx, each.id)), today)
-        ]
+        found = []
+        for each in _partners(tx, partner):
+            entries = (posted.entry for posted in ledger.not_gathered(tx, each.id))
+            sessions = map(decode, sessions_without_cdr(tx, each.id))
+            found += [(each.name, balance) for balance in balances(entries, today, sessions)]
+        return found
 
     found = _read(context, ask)
     if json:
         output.as_json([{"partner": name, **msgspec.to_builtins(balance)} for name, balance in found])
         return
-    heads = ["partner", "", "", "charged", "not billed", "CDRs", "billed", "paid", "open"]
+    heads = ["partner", "", "", "sessions without CDR", "charged", "not billed", "CDRs", "billed", "paid", "open"]
     output.table(
         [*heads, "≤ 30 days", "≤ 60", "≤ 90", "older"],
         [
             (
-                name, balance.currency, SIDES[balance.side], balance.charged, balance.not_billed, balance.cdrs,
-                balance.billed, balance.paid, balance.open, *balance.by_age.values(),
+                name, balance.currency, SIDES[balance.side], _expected(balance), balance.charged,
+                balance.not_billed, balance.cdrs, balance.billed, balance.paid, balance.open, *balance.by_age.values(),
             )
             for name, balance in found
         ],
     )  # fmt: skip
+
+
+def _expected(balance: Balance) -> str:
+    expected = balance.expected
+    return f"{expected.sessions} ({expected.cost:f})" if expected.sessions else ""
 
 
 def statement(
