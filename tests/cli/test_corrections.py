@@ -15,6 +15,8 @@ from tests.cli.conftest import Evmesh, Ran
 from tests.cli.partners_cdrs import DRV, bill, costing
 from tests.roaming.calls import befriend
 
+EMPTY = "nothing.json"
+
 
 @pytest.fixture
 def cdrs(evmesh: Evmesh, volt: Path) -> Any:
@@ -59,10 +61,13 @@ def test_a_given_tariff_counts(cdrs: Any, tmp_path: Path) -> None:
         (["credit", "NOTHING"], "there is no CDR of ours called NOTHING"),
         (["rebill", "WRONG"], "the CDR SE*VLT*WRONG is not credited yet: evmesh cdrs credit comes first"),
         (["rebill", "WRONG", "--tariff", "gone.json"], "gone.json: No such file or directory"),
+        (["rebill", "WRONG", "--tariff", EMPTY], "cannot be billed by: "),
         (["credit", "WRONG", "--reason", "x" * 256], "longer than the 255 characters of a remark"),
     ],
 )
-def test_what_cannot_be(cdrs: Any, words: list[str], why: str) -> None:
+def test_what_cannot_be(cdrs: Any, words: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(EMPTY).write_text("{}")
     assert why in cdrs(*words).sentence
     assert cdrs("show", "WRONG-C").status == 1
 

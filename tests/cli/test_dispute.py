@@ -112,7 +112,9 @@ def test_what_cannot_be(dispute: Any, driver: Path, words: list[Any], why: str) 
     assert why in dispute(*words).sentence
 
 
-@pytest.mark.parametrize("words", [["send", 0], ["send", "one"], ["send", 1, "--language", "de"]])
+@pytest.mark.parametrize(
+    "words", [["send", 0], ["send", "one"], ["send", 1, "--language", "de"], ["letter", 1, "--output", "a.doc"]]
+)
 def test_what_is_no_command(dispute: Any, words: list[Any]) -> None:
     assert dispute(*words).misuse
 

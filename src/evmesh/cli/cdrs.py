@@ -129,7 +129,7 @@ def rebill(
     ] = None,
     json: Json = False,
 ) -> None:
-    given = None if tariff is None else documents.read_one(tariff, "Tariff").document
+    given = None if tariff is None else _tariff(tariff)
 
     def run(tx: Tx, node: Node) -> Held:
         from evmesh.roaming.cdrs import correct
@@ -137,6 +137,14 @@ def rebill(
         return correct.rebill(tx, node, cdr_named(tx, cdr, theirs=False), tariff=given)
 
     _issued(context, run, json)
+
+
+def _tariff(file: str) -> dict[str, Any]:
+    found = documents.read_one(file, "Tariff")
+    if not found.usable:
+        wrong = next(finding for finding in found.findings if finding.severity == "error")
+        raise Failure(f"{documents.called(file)} cannot be billed by: {wrong}")
+    return found.document
 
 
 def _issued(context: typer.Context, issue: Callable[[Tx, Node], Held], json: bool) -> None:

@@ -21,10 +21,23 @@ if TYPE_CHECKING:
     from evmesh.roaming.node import Node
     from evmesh.store.transaction import Tx
 
+
+def _pdf_or_text(file: Path | None) -> Path | None:
+    if file is not None and file.suffix not in (".pdf", ".txt"):
+        raise typer.BadParameter(f"{file} is neither a .pdf nor a .txt file")
+    return file
+
+
 Note = Annotated[str, typer.Option(help="A few words for the history.", show_default=False)]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", metavar="FILE", help="A .pdf or a .txt file.", show_default="dispute-NUMBER.pdf"),
+    typer.Option(
+        "--output",
+        metavar="FILE",
+        help="A .pdf or a .txt file.",
+        show_default="dispute-NUMBER.pdf",
+        callback=_pdf_or_text,
+    ),
 ]
 Language = Annotated[
     str | None, typer.Option(help="The language of the letter: en or sv.", show_default="the partner's")

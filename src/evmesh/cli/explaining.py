@@ -51,6 +51,7 @@ def show(context: typer.Context, cdr: Cdr, language: paper.Language = "en", json
 
     held, partner, verdict, found = with_node(context, work)
     from evmesh.ocpi.wire import decode
+    from evmesh.roaming.cdrs.judge import suspicious
 
     document = decode(held.document)
     name = f"{held.owner}*{held.id}"
@@ -72,7 +73,7 @@ def show(context: typer.Context, cdr: Cdr, language: paper.Language = "en", json
     if rows:
         print()
         output.table(["", "claimed", "expected", "difference"], rows, title="Where they part, before taxes")
-    for finding in [] if verdict is None else _findings(verdict):
+    for finding in [] if verdict is None else suspicious(verdict.report):
         print(f"{finding['severity']}: {finding['pointer']}: {finding['message']} [{finding['code']}]")
 
 
@@ -111,12 +112,6 @@ def _apart(cdr: dict[str, Any], found: Check, language: str) -> Iterator[list[st
         if expected is not None and claimed != expected:
             figures = [paper.money(each, found.bill.currency, language) for each in (claimed, expected)]
             yield [words(language)[what], *figures, paper.money(claimed - expected, found.bill.currency, language)]
-
-
-def _findings(verdict: Verdict) -> list[dict[str, Any]]:
-    from evmesh.roaming.cdrs.judge import suspicious
-
-    return suspicious(verdict.report)
 
 
 def _document(name: str, partner: str | None, verdict: Verdict | None, found: Check, language: str) -> dict[str, Any]:
