@@ -76,6 +76,19 @@ def test_what_the_tariff_cannot_price_is_left_out_and_named(evmesh: Evmesh, driv
     assert "a charge without periods cannot be priced" in left["reason"]
 
 
+@pytest.mark.parametrize(("kind", "issued"), [("consumer", 0), ("business", 1)])
+def test_a_person_does_not_pay_for_compensated_charging_at_home_a_company_does(
+    evmesh: Evmesh, driver: Path, kind: str, issued: int
+) -> None:
+    change(driver, 'kind = "consumer"', f'kind = "{kind}"')
+    hold(driver, [], [charged(party_id="DRV", cdr_token=CARD, home_charging_compensation=True)])
+    ran = evmesh("-C", driver, "invoice", "run", *MAY, "--json").json
+    assert len(ran["issued"]) == issued
+    assert [each["reason"].partition(": ")[2] for each in ran["left_out"]] == (
+        [] if issued else ["home_charging_compensation: it is to be paid to the driver"]
+    )
+
+
 def test_a_credit_gives_back_what_stood_on_the_invoice(evmesh: Evmesh, driver: Path) -> None:
     """The tariff may have changed meanwhile."""
     hold(driver, [], [charged(party_id="DRV", cdr_token=CARD)])

@@ -140,7 +140,10 @@ def _credited(tx: Tx, charge: Charge, partner_id: int) -> Held | None:
 def _for_driver(
     tx: Tx, order: Order, held: Held, cdr: Document, charge: Charge, original: Held | None, zone: tzinfo
 ) -> Charge:
-    """What the driver pays, or gets back, with moments by the clock of the place."""
+    """What the driver pays, or gets back, with moments by the clock of the place. CannotInvoice for a charge at a
+    person's home, which is to be paid to the driver; a company's contract is invoiced for it. [mod_cdrs_cdr_object]"""
+    if cdr.get("home_charging_compensation") and order.customer.kind == "consumer":
+        raise CannotInvoice(f"CDR {charge.key}: home_charging_compensation: it is to be paid to the driver")
     clock = driver_price.clock_of(cdr, _zone_told(tx, held, cdr))
     if original is not None and (invoiced := _as_invoiced(tx, original, charge)) is not None:
         charge = driver_price.taken_back(charge, invoiced)
