@@ -92,6 +92,18 @@ def test_power_limits_cut_at_readings_and_are_reported() -> None:
     assert volumes(periods[1]) == {"ENERGY": 24, "TIME": Decimal("0.6667"), "MIN_POWER": 48, "MAX_POWER": 50}
 
 
+def test_no_period_crosses_a_limit_of_power_that_changes_nothing() -> None:
+    """5 and 40 kW meet the same price, outside the band between 10 and 30; one period of both would cross it."""
+    band = tariff(
+        element(component("ENERGY", "0.30"), min_power=10, max_power=30), element(component("ENERGY", "0.50"))
+    )
+    readings = [reading(0, "0", power_kw=Decimal(5)), reading(30, "2.5", power_kw=Decimal(40)), reading(60, "22.5")]
+    periods = charging_periods(readings, band, ZONE)
+    assert starts(periods) == ["15:00", "15:30"]
+    bill = price(cdr(*periods, end="2026-01-12T16:00:00Z"), [band], ZONE)
+    assert "period_spans_power_band" not in {finding.code for finding in bill.findings}
+
+
 def test_power_that_no_station_reported_is_the_mean() -> None:
     fast = tariff(
         element(component("ENERGY", "0.30"), max_power=Decimal(22)),

@@ -289,7 +289,8 @@ def _stretch(
     state = State(start.astimezone(zone), so_far, exact_seconds(start - origin), band, None, ampere)
     # What flows back is told apart from what was drawn, whatever either costs.
     back = energies[end] < energies[start]
-    signature = (back, *_signature(plan, ("ENERGY", dimension, "FLAT"), state, policy, SESSION))
+    met = _signature(plan, ("ENERGY", dimension, "FLAT"), state, policy, SESSION)
+    signature = (back, *_sides(plan, power, current), *met)
     return _Piece(
         start,
         end,
@@ -310,6 +311,20 @@ def _signature(
         return ()
     matches = [find(plan, dimension, state, policy, kinds) for dimension in dimensions]
     return tuple(None if match is None else (match[1].element, match[1].index) for match in matches)
+
+
+def _sides(plan: Plan | None, power: Fraction | None, current: Fraction | None) -> tuple[object, ...]:
+    """On which side of each limit they lie: a period that crosses one is read in two ways by those who price it."""
+    return tuple(
+        value >= limit
+        for element in (plan.elements if plan is not None else ())
+        for value, limits in (
+            (power, (element.restrictions.min_power, element.restrictions.max_power)),
+            (current, (element.restrictions.min_current, element.restrictions.max_current)),
+        )
+        for limit in limits
+        if value is not None and limit is not None
+    )
 
 
 def _joined(pieces: Sequence[_Piece]) -> list[_Piece]:
