@@ -174,6 +174,18 @@ def test_two_contracts_with_one_partner_are_one_too_many(cdrs: Any, driver: Path
     assert "two contracts with volt" in cdrs("list").sentence
 
 
+def test_a_credit_that_came_before_its_cdr_is_looked_at_again(cdrs: Any, evmesh: Evmesh, driver: Path) -> None:
+    money = {"before_taxes": -4, "taxes": [{"name": "VAT", "amount": -1}]}
+    received(driver, bill("BACK", 14, credit=True, credit_reference_id="LATER", total_cost=money))
+    assert "credit_of_unknown_cdr" in evmesh("-C", driver, "faults").out
+    received(driver, bill("LATER", 14))
+
+    cdrs("check")
+
+    assert {each["cdr"]: each["by"] for each in cdrs("list", "--json").json}["SE*VLT*BACK"] == "original"
+    assert "credit_of_unknown_cdr" not in evmesh("-C", driver, "faults").out
+
+
 def test_what_came_late_stays_late(cdrs: Any, driver: Path) -> None:
     """When it came counts, not when it is looked at again."""
     received(driver, bill("LATE", 20), after=timedelta(days=31))

@@ -133,6 +133,11 @@ def keep(tx: Tx, node: Node, given: Anew) -> None:
     """
     verdicts.put(tx, given.changed)
     for verdict in given.changed:
+        if verdict.is_credit and verdict.report["by"] == "original":
+            credit = objects.by_seq(tx, verdict.seq)
+            if credit is not None:
+                # What it takes back came later than the credit.
+                faults.close_fault(tx, UNKNOWN_ORIGINAL, f"cdrs {credit.owner}*{credit.id}")
         if verdict.seq in given.first and verdicts.neighbours(tx, verdict):
             held, partner = objects.by_seq(tx, verdict.seq), partners.get(tx, verdict.partner_id)
             if held is not None and partner is not None:
