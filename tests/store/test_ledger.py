@@ -76,3 +76,38 @@ async def test_an_entry_comes_back_as_it_was_posted(store: Store) -> None:
     assert found is not None
     assert found.entry == entry
     assert await store.read(lambda tx: ledger.find(tx, 1, "payable", "cdr", "CR1")) is None
+
+
+async def test_what_is_taken_back_frees_what_it_gathered_and_can_be_posted_anew(store: Store) -> None:
+    bill = rules.invoice("payable", "I1", "SEK", Fraction(4), net=Fraction(4), tax=Fraction(1))
+
+    def run(tx: Tx) -> None:
+        cdr, invoice = ledger.post(tx, 1, charge("C1")), ledger.post(tx, 1, bill)
+        assert cdr is not None
+        assert invoice is not None
+        ledger.gather(tx, [cdr], invoice)
+        assert ledger.gathered(tx, invoice) == {cdr}
+        there = ledger.find(tx, 1, "payable", "invoice", "I1")
+        assert there is not None
+        ledger.reverse(tx, there)
+        assert ledger.find(tx, 1, "payable", "invoice", "I1") is None
+        assert ledger.balances(tx, 1) == {"SEK": {"cdrs_payable": Decimal(-4), "costs": Decimal(4)}}
+        again = ledger.post(tx, 1, bill)
+        assert again is not None
+        ledger.gather(tx, [cdr], again)
+
+    await store.write(run)
+    assert await not_gathered(store) == []
+
+
+async def test_each_payment_closes_what_is_still_open(store: Store) -> None:
+    def run(tx: Tx) -> list[Decimal]:
+        bill = rules.invoice("payable", "I1", "SEK", Fraction(4), net=Fraction(4), tax=Fraction(1))
+        ledger.post(tx, 1, bill)
+        there = ledger.find(tx, 1, "payable", "invoice", "I1")
+        assert there is not None
+        ledger.post(tx, 1, rules.payment("payable", "I1/1", "I1", "SEK", Fraction(2)))
+        return [ledger.pay(tx, there), ledger.pay(tx, there)]
+
+    assert await store.write(run) == [3, 0]
+    assert (await store.read(lambda tx: ledger.balances(tx, 1)))["SEK"]["bank"] == -5

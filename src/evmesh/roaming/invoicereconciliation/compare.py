@@ -67,6 +67,12 @@ class Comparison:
             raise ValueError("the CDRs do not say in which currency: name it")
         return named or next(iter(self.sums))
 
+    def tolerance(self, currency: str) -> Fraction:
+        """How far the invoice's roundings may lead."""
+        places = minor_unit(currency)
+        coin = Fraction(1, 10 ** (COIN_OF_THE_UNKNOWN if places is None else places))
+        return max(coin, coin / 2 * self.listed)
+
     def differences(
         self, currency: str | None = None, *, before_taxes: Decimal | None = None, after_taxes: Decimal | None = None
     ) -> list[Difference]:
@@ -74,9 +80,7 @@ class Comparison:
         after taxes is not held against them. ValueError as `currency`."""
         currency = self.currency(currency)
         total = self.sums.get(currency, Sum(Decimal(0), Decimal(0)))
-        places = minor_unit(currency)
-        coin = Fraction(1, 10 ** (COIN_OF_THE_UNKNOWN if places is None else places))
-        tolerance = max(coin, coin / 2 * self.listed)
+        tolerance = self.tolerance(currency)
         amounts = (
             ("before_taxes", before_taxes, total.before_taxes),
             ("after_taxes", after_taxes if total.after_taxes is not None else None, total.after_taxes),

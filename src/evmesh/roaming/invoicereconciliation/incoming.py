@@ -208,8 +208,7 @@ def _settled(
             differences = listed.comparison.differences(
                 said.currency, before_taxes=said.before_taxes, after_taxes=said.after_taxes
             )
-        agrees = bool(listed.records) and not differences
-        posted = _post(tx, partner, number, side, listed.cdrs, posted, said, agrees=agrees)
+        posted = _post(tx, partner, number, side, listed, posted, said)
         left = ledger.still_open(posted.entry, book.payments(tx, posted))
     if differences:
         detail = "; ".join(map(str, differences))
@@ -221,31 +220,25 @@ def _settled(
 
 
 def _post(
-    tx: Tx,
-    partner: Partner,
-    number: str,
-    side: Side,
-    cdrs: list[Held],
-    before: Posted | None,
-    said: Said,
-    *,
-    agrees: bool,
+    tx: Tx, partner: Partner, number: str, side: Side, listed: _Listed, before: Posted | None, said: Said
 ) -> Posted:
     """The entry of the invoice as it is now, with the CDRs that stand on no other."""
-    subjects = [posting.subject(cdr) for cdr in cdrs]
+    subjects = [posting.subject(cdr) for cdr in listed.cdrs]
     mine = [
         posted
         for posted in book.find_all(tx, partner.id, f"{side} cdr", subjects)
         if posted.gathered_by in (None, before and before.id) and posted.entry.currency == said.currency
     ]
+    gathered, net = ledger.total(posted.entry for posted in mine), Fraction(said.before_taxes)
+    rounds = bool(mine) and abs(net - gathered) <= listed.comparison.tolerance(said.currency)
     entry = ledger.invoice(
         side,
         number.upper(),
         said.currency,
-        ledger.total(posted.entry for posted in mine),
-        net=Fraction(said.before_taxes),
+        gathered,
+        net=net,
         tax=said.tax,
-        left_over="rounding" if agrees else "differences",
+        left_over="rounding" if rounds else "differences",
         day=said.day,
     )
     ids = {posted.id for posted in mine}
