@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from evmesh.billing import rules
-from evmesh.billing.einvoice import cii, ubl
+from evmesh.billing.einvoice import annex_csv, cii, ubl
 from evmesh.billing.errors import MissingExtra
 from evmesh.billing.invoice import Company, DirectDebit, Invoice, Preceding
 from evmesh.billing.vat import VatRule
@@ -141,3 +141,23 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "facturx.generate_xml", None)
     with pytest.raises(MissingExtra, match=r"evmesh\[einvoice\]"):
         ubl(invoice(cdr(1)))
+
+
+@pytest.mark.parametrize("syntax", ["ubl", "cii"])
+def test_a_partners_control_characters_are_left_out(syntax: rules.Syntax) -> None:
+    """XML has no way to say them, and an invoice must not fail over the name of a place."""
+    place = cdr()["cdr_location"] | {"name": "Gar\x0bage\x00\ufffe"}
+    made = invoice(cdr(1, id="C\x01DR", cdr_location=place, tariffs=[{"id": "T\x1f1"}]))
+
+    written = WRITERS[syntax](made)
+
+    assert rules.breaches(written, syntax) == []
+    assert "Garage, Torggatan 1" in written.decode()
+
+
+def test_a_partners_text_is_no_formula_in_the_annex() -> None:
+    place = cdr()["cdr_location"] | {"name": "=HYPERLINK(1)", "evse_id": "+1"}
+    (_, row, _) = annex_csv(invoice(cdr(1, cdr_location=place))).decode().split("\n")
+
+    assert "'=HYPERLINK(1)" in row
+    assert ",'+1," in row

@@ -140,6 +140,15 @@ def test_the_pdf_carries_the_report() -> None:
 
 
 @pytest.mark.usefixtures("pdf_extra")
+def test_what_no_font_has_is_replaced() -> None:
+    import pypdf
+
+    pages = pypdf.PdfReader(io.BytesIO(letter.pdf(written(dispute(note="充\x00 by night")), 7))).pages
+
+    assert "�� by night" in "".join(page.extract_text() for page in pages)
+
+
+@pytest.mark.usefixtures("pdf_extra")
 def test_another_process_writes_the_same_bytes() -> None:
     program = (
         "import sys; from evmesh.billing import letter; from tests.billing.test_letter import written\n"

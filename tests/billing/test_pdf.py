@@ -134,6 +134,15 @@ def test_words_are_no_markup() -> None:
     assert '#panic("x") *b* $' in pypdf.PdfReader(io.BytesIO(pdf(invoice(strange)))).pages[0].extract_text()
 
 
+def test_what_no_font_has_is_replaced() -> None:
+    """A partner's emoji must not keep an invoice from being printed."""
+    place = cdr()["cdr_location"] | {"name": "⚡ 充电站 🚗 Ж"}
+
+    page = pypdf.PdfReader(io.BytesIO(pdf(invoice(cdr(1, cdr_location=place))))).pages[0].extract_text()
+
+    assert "⚡ ��� � Ж" in page
+
+
 def test_rows_of_the_annex_stay_beside_each_other() -> None:
     """An empty cell, an id of full length and a sum with many digits: a line each."""
     charges = [

@@ -7,6 +7,7 @@ differs by some cents from what its CDRs say exactly: that difference is kept, t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
@@ -38,6 +39,9 @@ MOST_PLACES = 2
 
 # Prices that contain VAT have no end in decimals without it, so a driver's amounts are cut, far beneath this.
 _HAIR = Fraction(1, 10**6)
+
+# Partners' texts may hold what XML does not. [XML 1.0, 2.2]
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _TYPE_CODES: dict[tuple[bool, bool], TypeCode] = {
     (False, False): "380",
@@ -131,20 +135,24 @@ def read_charge(cdr: Mapping[str, Any]) -> Charge:
     tariffs = sorted({str(tariff.get("id")) for tariff in cdr.get("tariffs") or ()})
     return Charge(
         key=key,
-        id=str(cdr.get("id")),
+        id=_text(cdr.get("id")),
         start=start,
         end=end,
         place=place,
         location_id=str(location.get("id")),
-        location=", ".join(str(location[each]) for each in ("name", "address", "city") if location.get(each)),
-        evse=str(location.get("evse_id") or location.get("evse_uid") or ""),
-        contract=str(token.get("contract_id") or ""),
-        tariff=", ".join(tariffs),
+        location=", ".join(_text(location[each]) for each in ("name", "address", "city") if location.get(each)),
+        evse=_text(location.get("evse_id") or location.get("evse_uid") or ""),
+        contract=_text(token.get("contract_id") or ""),
+        tariff=_text(", ".join(tariffs)),
         energy=amount(cdr.get("total_energy", 0), "total_energy"),
         net=net,
         currency=str(cdr.get("currency")),
         credits=f"{cdr.get('country_code')}*{cdr.get('party_id')}*{credits}" if is_credit else None,
     )
+
+
+def _text(value: Any) -> str:
+    return _NOT_IN_XML.sub("", str(value))
 
 
 def draft(

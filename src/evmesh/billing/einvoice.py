@@ -16,6 +16,7 @@ from typing import Any
 from evmesh.billing import peppol
 from evmesh.billing.errors import MissingExtra
 from evmesh.billing.invoice import Company, Invoice, Line, VatTotal, remarks
+from evmesh.billing.sheets import no_formula
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _SEPA, _CREDIT_TRANSFER, _DIRECT_DEBIT = "58", "30", "59"
@@ -76,12 +77,11 @@ def annex_csv(invoice: Invoice) -> bytes:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
     for row in invoice.rows:
-        rows.writerow(
-            [
-                row.line, row.key, row.id, _moment(row.start), _moment(row.end), row.location, row.evse, row.contract,
-                row.tariff, f"{row.energy:f}", f"{row.exact_net:f}",
-            ]
+        cells = (
+            row.line, row.key, row.id, _moment(row.start), _moment(row.end), row.location, row.evse, row.contract,
+            row.tariff,
         )  # fmt: skip
+        rows.writerow([*map(no_formula, cells), f"{row.energy:f}", f"{row.exact_net:f}"])
     return text.getvalue().encode()
 
 

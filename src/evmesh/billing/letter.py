@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from importlib import resources
 from typing import Any
 
 import msgspec
 
+from evmesh.billing import typesetting
 from evmesh.billing.dispute import Dispute
-from evmesh.billing.errors import BillingError, MissingExtra
 from evmesh.billing.invoice import Company
 from evmesh.billing.money import rounded
 from evmesh.billing.words import LANGUAGES, Language, Words
@@ -110,25 +109,15 @@ def text(made: Letter) -> str:
 
 def pdf(made: Letter, number: int) -> bytes:
     """The letter as PDF/A-3 with the report attached; MissingExtra without typst."""
-    try:
-        import typst
-    except ModuleNotFoundError as error:
-        raise MissingExtra("a letter as PDF", "pdf") from error
-    template = resources.files("evmesh.billing").joinpath("letter.typ").read_bytes()
     said = msgspec.to_builtins(made) | {"day": [made.day.year, made.day.month, made.day.day]}
-    inputs = {"data": json.dumps(said), "evidence": made.evidence, "file": evidence_name(number)}
-    compiler = typst.Compiler(template, ignore_system_fonts=True, sys_inputs=inputs)
-    try:
-        pages = compiler.compile(
-            format="pdf",
-            pdf_standards="a-3b",
-            timestamp=datetime.combine(made.day, time(), UTC),
-            pdf_tags=False,
-        )
-    except typst.TypstError as error:
-        raise BillingError(f"the letter about dispute {number} cannot be set as PDF: {error}") from error
-    assert isinstance(pages, bytes), "one PDF is one text of bytes"
-    return pages
+    return typesetting.pages(
+        "letter.typ",
+        said,
+        made.day,
+        what=f"the letter about dispute {number}",
+        evidence=made.evidence,
+        file=evidence_name(number),
+    )
 
 
 def _address(company: Company) -> tuple[str, ...]:

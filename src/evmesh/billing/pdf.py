@@ -7,20 +7,18 @@ only time that a file bears is the day of issue, so the same invoice gives the s
 from __future__ import annotations
 
 import importlib
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
-from importlib import resources
 from typing import Any
 
 import msgspec
 
-from evmesh.billing import einvoice
-from evmesh.billing.errors import BillingError, MissingExtra
+from evmesh.billing import einvoice, typesetting
+from evmesh.billing.errors import MissingExtra
 from evmesh.billing.invoice import Company, Component, Invoice, Line, Row, remarks
 from evmesh.billing.money import rounded
 from evmesh.billing.words import Words
@@ -41,7 +39,8 @@ def pdf(invoice: Invoice, *, page: str = "a4", annex: bool = True) -> bytes:
     except ModuleNotFoundError as error:
         raise MissingExtra("a PDF with the invoice's XML in it", "einvoice") from error
     annex = annex or _too_long(invoice)
-    pages = typeset(invoice, page=page, annex=annex)
+    said = _said(invoice, page, annex)
+    pages = typesetting.pages("invoice.typ", said, invoice.issued_on, what=f"invoice {invoice.number}")
     moment = datetime.combine(invoice.issued_on, time(), UTC)
     attached = {
         "filedata": einvoice.annex_csv(invoice),
@@ -68,28 +67,6 @@ def pdf(invoice: Invoice, *, page: str = "a4", annex: bool = True) -> bytes:
             attachments={einvoice.ANNEX: attached} if annex else None,
             afrelationship="alternative",
         )
-    return made
-
-
-def typeset(invoice: Invoice, *, page: str = "a4", annex: bool = True) -> bytes:
-    """The pages alone, as PDF/A-3; with `annex` they say that the CDRs are attached."""
-    try:
-        import typst
-    except ModuleNotFoundError as error:
-        raise MissingExtra("an invoice as PDF", "pdf") from error
-    template = resources.files("evmesh.billing").joinpath("invoice.typ").read_bytes()
-    said = json.dumps(_said(invoice, page, annex))
-    compiler = typst.Compiler(template, ignore_system_fonts=True, sys_inputs={"data": said})
-    try:
-        made = compiler.compile(
-            format="pdf",
-            pdf_standards="a-3b",
-            timestamp=datetime.combine(invoice.issued_on, time(), UTC),
-            pdf_tags=False,
-        )
-    except typst.TypstError as error:
-        raise BillingError(f"invoice {invoice.number} cannot be set as PDF: {error}") from error
-    assert isinstance(made, bytes), "one PDF is one text of bytes"
     return made
 
 

@@ -72,7 +72,12 @@ class CsvSheet:
             return _iso(cell)
         if isinstance(cell, date):
             return cell.isoformat()
-        return f"'{cell}" if cell.startswith(FORMULA) else cell
+        return no_formula(cell)
+
+
+def no_formula(text: str) -> str:
+    """A text as a cell of a CSV file."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 class ExcelSheet:
