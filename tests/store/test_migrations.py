@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
 from evmesh.billing import ledger as rules
-from evmesh.store import ledger, migrations, objects
+from evmesh.store import ledger, migrations, objects, recorded_cdrs
 from evmesh.store.database import Store, postgresql_dsn
 from evmesh.store.errors import SchemaTooNew
 from evmesh.store.migrations import HEAD, migrate, upgrade, version_of
@@ -63,25 +63,32 @@ async def test_alembics_road_leads_to_the_tables_in_postgresql(postgres_database
     await engine.dispose()
 
 
-async def test_what_was_posted_before_stays_in_the_book(database_url: str) -> None:
-    """The table of the ledger was made anew once."""
+def at_0003(tx: Connection) -> None:
+    """A database as it was, with an entry of the ledger and a partner's record of an invoice."""
+    config = Config()
+    config.set_main_option("script_location", "evmesh.store:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = tx
+    command.upgrade(config, "0003")
+    posted = "7, 1, 'SEK', 'payable cdr', 'C1', '2026-03-01T12:00:00.000000Z'"
+    tx.execute(
+        text(
+            f"INSERT INTO ledger_entries (id, partner_id, currency, kind, subject, at, postings) VALUES ({posted}, :p)"
+        ),
+        {"p": json.dumps([["costs", 4], ["cdrs_payable", -4]])},
+    )
+    columns = (
+        "seq, kind, partner_id, country_code, party_id, id, key, last_updated, change, document, release, owner, "
+        "folded_id, first_change"
+    )
+    held = "9, 'invoicereconciliation', 1, 'SE', 'VLT', 'R', 'SE*VLT*r', '2026-03-01T12:00:00.000000Z', 1, :d, '2.3.0'"
+    tx.execute(
+        text(f"INSERT INTO objects ({columns}) VALUES ({held}, 'SE*VLT', 'r', 1)"),
+        {"d": json.dumps({"invoice_id": "INV-1", "cdrs": ["C1", "c1", "C2"]})},
+    )
 
-    def at_0003(tx: Connection) -> None:
-        config = Config()
-        config.set_main_option("script_location", "evmesh.store:migrations")
-        config.set_main_option("path_separator", "os")
-        config.attributes["connection"] = tx
-        command.upgrade(config, "0003")
-        posted = "7, 1, 'SEK', 'payable cdr', 'C1', '2026-03-01T12:00:00.000000Z'"
-        columns, postings = (
-            "id, partner_id, currency, kind, subject, at, postings",
-            [["costs", 4], ["cdrs_payable", -4]],
-        )
-        tx.execute(
-            text(f"INSERT INTO ledger_entries ({columns}) VALUES ({posted}, :postings)"),
-            {"postings": json.dumps(postings)},
-        )
 
+async def upgraded(database_url: str) -> Store:
     if (dsn := postgresql_dsn(database_url)) is None:
         with create_engine(database_url).begin() as tx:
             at_0003(tx)
@@ -90,7 +97,12 @@ async def test_what_was_posted_before_stays_in_the_book(database_url: str) -> No
         async with engine.begin() as connection:
             await connection.run_sync(at_0003)
         await engine.dispose()
-    store = await Store.open(database_url, KEY)
+    return await Store.open(database_url, KEY)
+
+
+async def test_what_was_posted_before_stays_in_the_book(database_url: str) -> None:
+    """The table of the ledger was made anew once."""
+    store = await upgraded(database_url)
     entry = rules.cdr("payable", "C1", "SEK", Fraction(4))
     found = await store.read(lambda tx: ledger.find(tx, 1, "payable", "cdr", "C1"))
     assert found is not None
@@ -99,6 +111,14 @@ async def test_what_was_posted_before_stays_in_the_book(database_url: str) -> No
     new = await store.write(lambda tx: ledger.post(tx, 2, entry))
     assert new is not None
     assert new > 7
+    await store.close()
+
+
+async def test_records_of_invoices_that_came_before_are_known(database_url: str) -> None:
+    store = await upgraded(database_url)
+    assert await store.read(recorded_cdrs.invoices) == [(1, "inv-1")]
+    assert await store.read(lambda tx: recorded_cdrs.awaiting(tx, "C1")) == [9]
+    assert await store.read(lambda tx: recorded_cdrs.awaiting(tx, "C2")) == [9]
     await store.close()
 
 

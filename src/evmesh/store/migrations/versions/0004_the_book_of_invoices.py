@@ -1,5 +1,7 @@
 """Entries of the ledger that are taken back, and the CDRs that partners' records of invoices list."""
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -48,7 +50,7 @@ def upgrade() -> None:
     ):
         unique = name == "ledger_entries_once"
         op.create_index(name, "ledger_entries", columns, unique=unique, sqlite_where=where, postgresql_where=where)
-    op.create_table(
+    recorded_cdrs = op.create_table(
         "recorded_cdrs",
         sa.Column("seq", Number, nullable=False, autoincrement=False),
         sa.Column("folded_id", sa.Text(), nullable=False),
@@ -63,3 +65,17 @@ def upgrade() -> None:
     )
     where = sa.text("cdr_seq IS NULL")
     op.create_index("recorded_cdrs_awaited", "recorded_cdrs", ["seq"], sqlite_where=where, postgresql_where=where)
+    records = op.get_bind().execute(
+        sa.text(
+            "SELECT seq, partner_id, document FROM objects "
+            "WHERE kind = 'invoicereconciliation' AND partner_id <> 0 AND absent_since IS NULL"
+        )
+    )
+    for seq, partner_id, document in records.all():
+        record = json.loads(document)
+        # Which CDRs these are is found when the record is next looked at.
+        listed = [
+            {"seq": seq, "folded_id": id, "partner_id": partner_id, "folded_invoice": record["invoice_id"].casefold()}
+            for id in {id.casefold() for id in record["cdrs"]}
+        ]
+        op.bulk_insert(recorded_cdrs, listed)
