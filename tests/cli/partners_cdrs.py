@@ -84,3 +84,17 @@ def befriended(folder: Path) -> None:
         await answer(tariffs.handlers(node), call(volt, "tariffs.receiver.put", *VOLT, "T1", body=said))
 
     as_node(folder, meet, Clock(NOON - timedelta(hours=10)))
+
+
+def left_and_came_back(folder: Path) -> None:
+    """fjord was removed, and registered anew under its name."""
+
+    async def happen(node: Node) -> None:
+        from evmesh.store import partners
+
+        former = await node.store.read(lambda tx: partners.by_name(tx, "fjord"))
+        assert former is not None
+        await node.store.write(lambda tx: partners.remove(tx, former.id))
+        await befriend(node, "fjord", roles=[("CPO", OTHER)], modules=["cdrs", "tariffs"])
+
+    as_node(folder, happen, Clock(NOON))

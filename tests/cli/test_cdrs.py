@@ -10,7 +10,7 @@ import pytest
 
 from evmesh.ocpi import wire
 from tests.cli.conftest import Evmesh, Ran
-from tests.cli.partners_cdrs import SORTS, befriended, bill, costing, received
+from tests.cli.partners_cdrs import SORTS, befriended, bill, costing, left_and_came_back, received
 
 VERDICTS = {
     "AGREES": "agrees",
@@ -58,6 +58,15 @@ def test_each_sort_gets_its_verdict(cdrs: Any) -> None:
     assert wrong["claimed"] == {"before_taxes": "7", "after_taxes": "8.75"}
     assert wrong["expected"] == {"before_taxes": "4", "after_taxes": "5"}
     assert wrong["difference"] == {"before_taxes": "3", "after_taxes": "3.75"}
+
+
+def test_a_name_is_that_of_the_partner_that_is_there(cdrs: Any, driver: Path) -> None:
+    """Not of the one that was removed and had it before."""
+    left_and_came_back(driver)
+    received(driver, bill("NEW", 12, ("NO", "FJD")), partner="fjord")
+
+    assert set(verdicts(cdrs("list", "--partner", "fjord", "--json"))) == {"NO*FJD*NEW"}
+    assert cdrs("check", "--partner", "fjord", "--json").json["checked"] == 1
 
 
 @pytest.mark.parametrize(

@@ -197,10 +197,12 @@ def known_partners(tx: Tx) -> dict[int, Partner]:
 def partner_of(known: dict[int, Partner], name: str | None) -> int | None:
     if name is None:
         return None
-    for each in known.values():
-        if each.name == name:
-            return each.id
-    raise Failure(f"there is no partner {name}")
+    from evmesh.store.partners import latest
+
+    found = latest(each for each in known.values() if each.name == name)
+    if found is None:
+        raise Failure(f"there is no partner {name}")
+    return found.id
 
 
 def moment(text: str | None, option: str) -> datetime | None:

@@ -126,10 +126,12 @@ def _between(charge: Charge, partners: list[Partner]) -> bool:
 
 def _billed(charge: Charge, partners: list[Partner]) -> str | None:
     """The partner whose token one of our charges was made with."""
+    from evmesh.store.partners import latest
+
     token = charge.cdr.get("cdr_token") or {}
     party = str(token.get("country_code")), str(token.get("party_id"))
-    found = [each for each in partners if each.owns(party)]
-    return max(found, key=lambda each: (each.status != "removed", each.id)).name if found else None
+    found = latest(each for each in partners if each.owns(party))
+    return None if found is None else found.name
 
 
 def _zone(name: str | None) -> tuple[str, tzinfo] | None:

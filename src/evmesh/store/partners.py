@@ -12,6 +12,7 @@ one lives until the new one is first used. [credentials]
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -83,6 +84,11 @@ def by_name(tx: Tx, name: str) -> Partner | None:
 
 def all_partners(tx: Tx, *, removed: bool = False) -> list[Partner]:
     return [_partner(row) for row in (_ALL if removed else _ALL_BUT_REMOVED).rows(tx)]
+
+
+def latest(found: Iterable[Partner]) -> Partner | None:
+    """Of partners that have a name or a party in common, the one that is there, else the one that was there last."""
+    return max(found, key=lambda each: (each.status != "removed", each.id), default=None)
 
 
 def save(tx: Tx, partner: Partner) -> Partner:

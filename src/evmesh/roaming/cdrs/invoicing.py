@@ -103,8 +103,9 @@ async def order_for_partner(
     store: Store, billing: Billing, name: str, month: Month, today: date, *, self_billing: bool, per_session: bool
 ) -> Order:
     """CannotInvoice when there is no such partner, or the settings do not say who it is."""
-    found = [each for each in await store.read(lambda tx: partners.all_partners(tx, removed=True)) if each.name == name]
-    if not found:
+    known = await store.read(lambda tx: partners.all_partners(tx, removed=True))
+    partner = partners.latest(each for each in known if each.name == name)
+    if partner is None:
         raise CannotInvoice(f"there is no partner {name}")
     customer = next((each for each in billing.customer if each.partner == name), None)
     if customer is None:
@@ -112,7 +113,7 @@ async def order_for_partner(
     return Order(
         direction="self_billing" if self_billing else "sale",
         customer=customer,
-        partner=max(found, key=lambda each: (each.status != "removed", each.id)),
+        partner=partner,
         month=month,
         issued_on=today,
         per_session=per_session,
