@@ -6,7 +6,7 @@ A record's CDRs are written when it comes; a CDR that comes later is noted besid
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import bindparam, delete, select, update
 
@@ -57,6 +57,12 @@ def invoices(tx: Tx) -> list[tuple[int, str]]:
     """The partner and the number of each invoice that a record tells of."""
     rows = select(_LISTED.partner_id, _LISTED.folded_invoice).distinct()
     return [(partner_id, invoice) for partner_id, invoice in tx.execute(rows.order_by(*rows.selected_columns))]
+
+
+def listed(tx: Tx, ids: Collection[str], seqs: Collection[int]) -> set[int]:
+    """Which of the CDRs, by their ids and by what we hold them as, stand on a record."""
+    folded = {id.casefold() for id in ids}
+    return {seq for seq in tx.scalars(select(_LISTED.cdr_seq).where(_LISTED.folded_id.in_(folded))) if seq in seqs}
 
 
 def awaiting(tx: Tx, id: str) -> list[int]:

@@ -215,6 +215,17 @@ async def test_a_credit_note_gives_back(node: Node, cpo: Partner) -> None:
     assert await book(node, cpo) == {"costs": -4, "invoices_payable": 4}
 
 
+async def test_a_wrong_currency_is_corrected_by_saying_the_amounts_anew(node: Node, cpo: Partner) -> None:
+    for id in ("C1", "C2"):
+        await charge(node, cpo, id)
+    await tell(node, cpo, "R1", "C1", "C2")
+    assert not (await say(node, cpo, currency="EUR")).agrees
+    found = await say(node, cpo)
+    assert (found.agrees, found.said and found.said.currency) == (True, "SEK")
+    assert await book(node, cpo) == BILLED
+    assert await wrong(node) == set()
+
+
 async def test_without_a_record_nothing_is_held_against_it(node: Node, cpo: Partner) -> None:
     await charge(node, cpo, "C1")
     with pytest.raises(CannotReconcile, match="name it"):

@@ -1,4 +1,7 @@
-"""Which CDRs an invoice takes: those of its month that stand on no invoice of that side yet, as charges."""
+"""Which CDRs an invoice takes: those of its month that stand on no invoice of that side yet, as charges.
+
+Between us and a partner either may write the invoice: what stands on a record of the partner's is not invoiced by us.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from evmesh.billing.invoice import read
 from evmesh.ocpi.wire import decode
 from evmesh.pricing.zones import time_zone
 from evmesh.roaming.cdrs import driver_price
-from evmesh.store import invoices, objects
+from evmesh.store import invoices, objects, recorded_cdrs
 
 if TYPE_CHECKING:
     from evmesh.ports import Document
@@ -91,7 +94,10 @@ def _page(
 ) -> tuple[list[tuple[int, Chosen]], int, int]:
     held = objects.listing(tx, "cdrs", after_seq=after, limit=AT_ONCE, **filters)
     ours = [(place, each) for each in held if (place := concerned(each)) is not None]
-    done = invoices.invoiced(tx, [each.seq for _, each in ours], orders[0].side)
+    seqs = [each.seq for _, each in ours]
+    done = invoices.invoiced(tx, seqs, orders[0].side)
+    if orders[0].side == "partner":
+        done |= recorded_cdrs.listed(tx, [each.id for _, each in ours], set(seqs))
     result.already += len(done)
     chosen = []
     for place, each in ours:

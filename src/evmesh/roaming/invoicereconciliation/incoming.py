@@ -146,14 +146,15 @@ def say(
     currency: str | None = None,
     day: date | None = None,
 ) -> Received:
-    """What the invoice document says; `day` is today where it is not said. The same again changes nothing, other
-    amounts take the place of the former. CannotReconcile when the currency cannot be told, or when we wrote an
-    invoice of that number."""
+    """What the invoice document says; `currency` is the CDRs' where it is not said, `day` today. The same again changes
+    nothing, other amounts take the place of the former. CannotReconcile when the currency cannot be told, or when we
+    wrote an invoice of that number."""
     listed = _listed(tx, partner, number)
     posted = _posted(tx, partner, number)
     before = None if posted is None else _said(posted.entry)
+    if currency is None and before is not None and len(listed.comparison.sums) != 1:
+        currency = before.currency
     try:
-        currency = currency or (None if before is None else before.currency)
         currency = listed.comparison.currency(currency)
     except ValueError as error:
         raise CannotReconcile(f"invoice {number}: {error}") from None
