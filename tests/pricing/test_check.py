@@ -13,7 +13,10 @@ from evmesh.pricing.check import check
 from evmesh.pricing.generation import CannotBePriced, cdr_costs
 from evmesh.pricing.habit_words import SWEDISH, in_words
 from evmesh.pricing.habits import READINGS, ROUNDINGS, Habit
+from evmesh.pricing.plan import read_plan
 from evmesh.pricing.policy import STANDARD
+from evmesh.pricing.price import FINISH, price_timeline, refinished
+from evmesh.pricing.timeline import read_timeline
 from tests.pricing.cases import shared_cases
 from tests.pricing.documents import cdr, component, element, period, tariff
 from tests.pricing.strategies import charges, tariffs
@@ -280,3 +283,19 @@ def test_no_reading_is_passed_over_that_gives_the_claim(
         patch.object(checking, "zone_matters", return_value=True),
     ):
         assert check(claim, [document], ZONE) == found
+
+
+@settings(max_examples=60, deadline=None)
+@given(tariffs(), charges(), st.sampled_from([*ROUNDINGS, *READINGS]), st.sampled_from(ROUNDINGS))
+def test_rounding_and_limits_come_after_the_prices(
+    document: dict[str, Any], charge: dict[str, Any], habit: Habit, rounding: Habit
+) -> None:
+    """A bill finished otherwise is the bill that the other policy gives."""
+    policy = rounding.policy(habit.policy(STANDARD))
+    plan, _ = read_plan(document)
+    timeline, _ = read_timeline(charge, policy)
+    assert plan is not None
+    assert timeline is not None
+    usual = policy.changed(**{field: getattr(STANDARD, field) for field in FINISH})
+    bill = price_timeline(timeline, [plan], ZONE, usual)
+    assert refinished(bill, timeline, [plan], policy) == price_timeline(timeline, [plan], ZONE, policy).total

@@ -31,7 +31,7 @@ from evmesh.pricing.exact import NotANumber, Rounding, decimal_text, number, pri
 from evmesh.pricing.habits import READINGS, ROUNDINGS, Habit
 from evmesh.pricing.plan import Plan, embedded_tariffs, read_plan
 from evmesh.pricing.policy import STANDARD, PricingPolicy
-from evmesh.pricing.price import price, price_timeline
+from evmesh.pricing.price import FINISH, price, price_timeline, refinished
 from evmesh.pricing.relevance import matters, zone_matters
 from evmesh.pricing.taxes import NOTHING, UNKNOWN, Amount
 from evmesh.pricing.timeline import Timeline, read_timeline
@@ -157,8 +157,8 @@ class _Search:
         self.policy = policy
         self.claim = claim
         self.zone = zone or bill.zone
-        ours = -bill.total if cdr.get("credit") else bill.total
-        self.totals: dict[tuple[PricingPolicy, str | None], Amount | None] = {(policy, self.zone): ours}
+        self.bills: dict[tuple[PricingPolicy, str | None], Bill] = {(_unfinished(policy), self.zone): bill}
+        self.totals: dict[tuple[PricingPolicy, str | None], Amount | None] = {}
         self.timeline = timeline
 
     def found(self) -> tuple[Habit, ...]:
@@ -223,15 +223,21 @@ class _Search:
     def total(self, policy: PricingPolicy, zone: str | None) -> Amount | None:
         key = (policy, zone)
         if key not in self.totals:
-            timeline = self.timeline if _read_alike(policy, self.policy) else read_timeline(self.cdr, policy)[0]
-            self.totals[key] = None if timeline is None else self.priced(timeline, policy, zone)
+            self.totals[key] = self.totalled(policy, zone)
         return self.totals[key]
 
-    def priced(self, timeline: Timeline, policy: PricingPolicy, zone: str | None) -> Amount | None:
-        bill = price_timeline(timeline, self.plans, zone, policy)
-        if not bill.priced:
+    def totalled(self, policy: PricingPolicy, zone: str | None) -> Amount | None:
+        """Charges are priced once for all ways to round."""
+        timeline = self.timeline if _read_alike(policy, self.policy) else read_timeline(self.cdr, policy)[0]
+        if timeline is None:
             return None
-        return -bill.total if self.cdr.get("credit") else bill.total
+        key = (_unfinished(policy), zone)
+        if key not in self.bills:
+            self.bills[key] = price_timeline(timeline, self.plans, zone, policy)
+        found = refinished(self.bills[key], timeline, self.plans, policy)
+        if found == UNKNOWN:
+            return None
+        return -found if self.cdr.get("credit") else found
 
     def other_zone(self, name: str) -> str | None:
         """The zone of a habit, None where it would be the same."""
@@ -261,6 +267,11 @@ def _read_alike(one: PricingPolicy, other: PricingPolicy) -> bool:
     """Whether a charge is read as the same timeline."""
     fields = ("hours", "missing_time", "duration_from")
     return all(getattr(one, field) == getattr(other, field) for field in fields)
+
+
+def _unfinished(policy: PricingPolicy) -> PricingPolicy:
+    """The policy as far as it decides prices."""
+    return policy.changed(**{field: getattr(STANDARD, field) for field in FINISH})
 
 
 def _claimed(cdr: Document, field: str, findings: list[Finding]) -> Claim | None:

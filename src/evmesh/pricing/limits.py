@@ -30,6 +30,8 @@ def limit_lines(
 
     A tariff limits what it priced. Where nothing had a price, the first that was `chosen` for a period does.
     """
+    if not any(plan.minimum or plan.maximum for plan in plans):
+        return [], []
     used = sorted({line.tariff for line in lines if line.tariff is not None})
     found: list[Line] = []
     findings: list[Finding] = []

@@ -43,7 +43,7 @@ from evmesh.pricing.restrictions import oddities, reason
 from evmesh.pricing.selection import NO_TARIFF, UNKNOWN_TARIFF, assign
 from evmesh.pricing.spans import span
 from evmesh.pricing.step_size import Use, surpluses
-from evmesh.pricing.taxes import UNKNOWN, shares, total, with_taxes
+from evmesh.pricing.taxes import UNKNOWN, Amount, shares, total, with_taxes
 from evmesh.pricing.timeline import (
     RESERVATION_DIMENSIONS,
     SESSION_DIMENSIONS,
@@ -64,6 +64,9 @@ _FIELD = {
     "PARKING_TIME": "total_parking_cost",
     **dict.fromkeys(RESERVATION_DIMENSIONS, "total_reservation_cost"),
 }
+
+FINISH = ("round_each", "round_each_places", "tax_on", "price_limits")
+"""The fields of a policy that change no price, only what is made of the priced lines."""
 
 _ODDITY = {
     "power_from_energy_and_time": "no power was reported: the mean of energy by time was held against the limit",
@@ -138,6 +141,14 @@ def price_timeline(
     )
 
 
+def refinished(bill: Bill, timeline: Timeline, plans: Sequence[Plan], policy: PricingPolicy) -> Amount:
+    """What a bill comes to under a policy that is another only in `FINISH`: its prices stay, nothing is looked up."""
+    priced = [line for line in bill.lines if line.kind == "price"]
+    chosen, _ = assign(timeline, plans, policy)
+    lines, _ = _finished(priced, timeline, plans, chosen, policy)
+    return total([line.amount for line in lines]) if bill.priced else UNKNOWN
+
+
 def fingerprint(*inputs: Any) -> str:
     """A hash of everything that a price depends on; the same for the same inputs, in any order of fields."""
     return "sha256:" + hashlib.sha256(msgspec.json.encode(inputs, order="deterministic")).hexdigest()
@@ -170,6 +181,19 @@ def _currencies(timeline: Timeline, plans: Sequence[Plan], findings: list[Findin
         if plan.currency != timeline.currency:
             text = f"the tariff is in {plan.currency}, the charge in {timeline.currency}"
             findings.append(Finding("error", "currency_mismatch", plan.place + "/currency", text, fatal=True))
+
+
+def _finished(
+    lines: list[Line], timeline: Timeline, plans: Sequence[Plan], chosen: Sequence[int], policy: PricingPolicy
+) -> tuple[list[Line], list[Finding]]:
+    """Priced lines with those of rounding on the way and of price limits, which hold for a charge, not for a
+    reservation that stands alone."""
+    lines = lines + rounding_lines(lines, policy)
+    free = policy.no_charge_without_energy and timeline.total("ENERGY") == 0
+    if timeline.reservation_only or free or policy.price_limits == "ignore":
+        return lines, []
+    limits, odd = limit_lines(lines, plans, chosen, policy)
+    return lines + limits, odd
 
 
 class _Piece(msgspec.Struct, frozen=True):
@@ -221,12 +245,8 @@ class _Pricer:
         self.pieces.sort(key=lambda piece: (piece.period.start, piece.period.index))
         self.without_energy()
         self.remarks(chosen)
-        lines = self.priced_lines()
-        lines += rounding_lines(lines, self.policy)
-        if self.limits_apply():
-            limits, odd = limit_lines(lines, self.plans, chosen, self.policy)
-            lines += limits
-            self.findings += odd
+        lines, odd = _finished(self.priced_lines(), self.timeline, self.plans, chosen, self.policy)
+        self.findings += odd
         return lines
 
     def use(self, period: Period, plan: int) -> None:
@@ -304,11 +324,6 @@ class _Pricer:
         self.say("info", "no_energy", "/total_energy", "no energy was delivered")
         if self.policy.no_charge_without_energy:
             self.pieces = [piece for piece in self.pieces if piece.field == "total_reservation_cost"]
-
-    def limits_apply(self) -> bool:
-        """Whether min_price and max_price hold: for a charge, not for a reservation that stands alone."""
-        free = self.policy.no_charge_without_energy and self.timeline.total("ENERGY") == 0
-        return not (self.lone or free or self.policy.price_limits == "ignore")
 
     def remarks(self, chosen: Sequence[int]) -> None:
         """What a reader should know and no figure shows."""

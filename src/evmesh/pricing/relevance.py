@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from evmesh.pricing.plan import Component, Plan, Restrictions
+from evmesh.pricing.plan import DAY, Component, Plan, Restrictions
 from evmesh.pricing.timeline import RESERVATION_DIMENSIONS, Timeline
 
 Plans = Sequence[Plan]
@@ -51,6 +51,10 @@ def _in_steps(plans: Plans, timeline: Timeline) -> bool:
     )
 
 
+def _both_times(timeline: Timeline) -> bool:
+    return {"TIME", "PARKING_TIME"} <= {dimension for period in timeline.periods for dimension in period.volumes}
+
+
 def _in_bands(plans: Plans, timeline: Timeline) -> bool:
     return any(
         (each.min_power, each.max_power, each.min_current, each.max_current) != (None, None, None, None)
@@ -70,7 +74,7 @@ _MATTERS: dict[str, Callable[[Plans, Timeline], bool]] = {
     "hours": _timed,
     "missing_time": _timed,
     "step_size": _in_steps,
-    "step_time": _in_steps,
+    "step_time": lambda plans, timeline: _in_steps(plans, timeline) and _both_times(timeline),
     "step_volume": _in_steps,
     "price_limits": lambda plans, timeline: any(plan.minimum or plan.maximum for plan in plans),
     "flat": lambda plans, timeline: any(component.type == "FLAT" for component in _components(plans)),
@@ -85,7 +89,9 @@ _MATTERS: dict[str, Callable[[Plans, Timeline], bool]] = {
     "equal_window": lambda plans, timeline: any(
         each.start_time is not None and each.start_time == each.end_time for each in _restrictions(plans)
     ),
-    "window_day": lambda plans, timeline: any(each.days for each in _restrictions(plans)),
+    "window_day": lambda plans, timeline: any(
+        each.days and (each.end_time or DAY) < (each.start_time or 0) for each in _restrictions(plans)
+    ),
     "no_charge_without_energy": lambda plans, timeline: timeline.total("ENERGY") == 0,
     "negative_energy": lambda plans, timeline: any(period.volumes.get("ENERGY", 0) < 0 for period in timeline.periods),
 }
