@@ -371,3 +371,16 @@ def test_an_invoice_is_posted_until_it_is_cancelled_or_paid(evmesh: Evmesh, bill
     evmesh("-C", billed, "invoice", "run", *MAY)
     evmesh("-C", billed, "invoice", "mark", "INV-2026-00002", "paid")
     assert (owed(), not_billed()) == (exact | {"bank": Decimal("5.03")}, 0)
+
+
+def test_a_number_that_the_partner_has_taken_is_told(evmesh: Evmesh, billed: Path) -> None:
+    """Both sides may number alike; the book takes each number once."""
+    hold(billed, [cdr(1)])
+    theirs = ("INV-2026-00001", "--partner", "drive", "--before-taxes", "5", "--currency", "EUR")
+    evmesh("-C", billed, "reconcile", *theirs)
+
+    assert "INV-2026-00001 that the partner wrote" in evmesh("-C", billed, "invoice", "run", *MAY).sentence
+    assert evmesh("-C", billed, "invoice", "list", "--json").json == []
+
+    evmesh("-C", billed, "reconcile", *theirs[:3], "--withdrawn")
+    assert evmesh("-C", billed, "invoice", "run", *MAY).status == 0

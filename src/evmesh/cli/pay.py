@@ -127,9 +127,11 @@ def _of_partners(
 
     found: list[Payment] = []
     for whose, number in incoming.known(tx):
+        if partner not in (None, whose.name):
+            continue
         invoice = incoming.look_at(tx, whose, number)
         ours = (invoice.side == "payable") == (invoice.open > 0)
-        if partner not in (None, whose.name) or invoice.said is None or not invoice.open:
+        if invoice.said is None or not invoice.open:
             continue
         if format != ("pain.001" if ours else "pain.008"):
             continue

@@ -19,6 +19,7 @@ from fractions import Fraction
 from itertools import chain
 
 from evmesh.billing import checks, ledger
+from evmesh.billing.errors import BillingError
 from evmesh.billing.invoice import Invoice
 from evmesh.billing.ledger import Entry, Side
 from evmesh.ports import Document, Partner
@@ -109,7 +110,8 @@ def invoiced(tx: Tx, partner_id: int, invoice: Invoice) -> None:
         day=invoice.issued_on,
     )
     id = book.post(tx, partner_id, entry)
-    assert id is not None, "a number is given to one invoice"
+    if id is None:
+        raise BillingError(f"the ledger has an invoice {invoice.number} that the partner wrote: see evmesh reconcile")
     book.gather(tx, [each.id for each in posted], id)
 
 
