@@ -170,8 +170,14 @@ def test_a_missing_extra_is_one_sentence(
     node: Path, evmesh: Evmesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, module: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    said = evmesh("-C", node, "cdrs", "export", "--format", format, "--output", tmp_path / "x")
+    path = tmp_path / "out" / "x"
+    path.parent.mkdir()
+    path.write_text("of last month")
+
+    said = evmesh("-C", node, "cdrs", "export", "--format", format, "--output", path)
+
     assert f"needs the extra {extra}: pip install 'evmesh[{extra}]'" in said.sentence
+    assert (path.read_text(), list(path.parent.iterdir())) == ("of last month", [path]), "what was there stays"
 
 
 def test_what_cannot_be_is_said(node: Path, evmesh: Evmesh, tmp_path: Path) -> None:

@@ -37,7 +37,23 @@ class Sheet(Protocol):
 
 @contextmanager
 def sheet(path: Path, format: Format, columns: Sequence[Column], *, decimal_comma: bool = False) -> Iterator[Sheet]:
-    """A file that takes rows; it is whole when the block is left. MissingExtra names what is not installed."""
+    """A file that takes rows. It is there, and whole, when the block is left; one that was there stays until then.
+    MissingExtra names what is not installed."""
+    # What is no file, such as /dev/stdout, is written to as it is.
+    part = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.part")
+    try:
+        with _made(part, format, columns, decimal_comma) as made:
+            yield made
+        if part is not path:
+            part.replace(path)
+    except BaseException:
+        if part is not path:
+            part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _made(path: Path, format: Format, columns: Sequence[Column], decimal_comma: bool) -> Iterator[Sheet]:
     if format == "csv":
         with path.open("w", encoding="utf-8", newline="") as file:
             yield CsvSheet(file, columns, decimal_comma=decimal_comma)

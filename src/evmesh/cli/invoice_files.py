@@ -169,11 +169,5 @@ def table(
                 advance(1)
         return written
 
-    from evmesh.billing.errors import BillingError
-
-    try:
-        written = with_store(context, work)
-    except BillingError as error:
-        to_file.unlink(missing_ok=True)
-        raise Failure(str(error)) from None
+    written = with_store(context, work)
     print(f"{to_file}, {written} {'line' if lines else 'invoice'}{'' if written == 1 else 's'}")
