@@ -140,10 +140,8 @@ def _excel(path: Path, columns: Sequence[Column]) -> Iterator[ExcelSheet]:
         book.set_properties({"created": datetime(2000, 1, 1, tzinfo=UTC)})
         try:
             yield ExcelSheet(book, columns)
-        except BaseException:
-            book.fileclosed = True
-            raise
-        book.close()
+        finally:
+            book.close()
 
 
 class ParquetSheet:
