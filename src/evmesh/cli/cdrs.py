@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evmesh.cli import documents, output
+from evmesh.cli.days import moment
 from evmesh.cli.families import family
 from evmesh.cli.node import with_node
 from evmesh.cli.output import Failure
@@ -64,7 +64,8 @@ def list_cdrs(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
     json: Json = False,
 ) -> None:
-    first, last = moment(since, "--from"), moment(until, "--to")
+    first = None if since is None else moment(since, "--from")
+    last = None if until is None else moment(until, "--to")
 
     async def work(node: Node) -> tuple[list[tuple[Verdict, str, str]], dict[int, Partner]]:
         from evmesh.store import verdicts
@@ -203,16 +204,6 @@ def partner_of(known: dict[int, Partner], name: str | None) -> int | None:
     if found is None:
         raise Failure(f"there is no partner {name}")
     return found.id
-
-
-def moment(text: str | None, option: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is no date such as 2026-05-01", param_hint=option) from None
 
 
 def _net(amount: dict[str, Any] | None) -> str:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from evmesh.cli import output
-from evmesh.cli.cdrs import Json, Of, Since, Until, Which, known_partners, moment, partner_of
+from evmesh.cli.cdrs import Json, Of, Since, Until, Which, known_partners, partner_of
+from evmesh.cli.days import moment
 from evmesh.cli.families import family
 from evmesh.cli.node import with_node
 from evmesh.cli.progress import progress
@@ -54,7 +55,8 @@ def add_to(app: typer.Typer) -> None:
 def check_all(
     context: typer.Context, partner: Of = None, since: Since = None, until: Until = None, json: Json = False
 ) -> None:
-    first, last = moment(since, "--from"), moment(until, "--to")
+    first = None if since is None else moment(since, "--from")
+    last = None if until is None else moment(until, "--to")
 
     async def work(node: Node) -> Counter[str]:
         from evmesh.roaming.cdrs import check

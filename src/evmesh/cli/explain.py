@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evmesh.cli import bill as paper
-from evmesh.cli import documents, output
+from evmesh.cli import days, documents, output
 from evmesh.cli.lint import Tariff
 from evmesh.cli.output import Failure
 from evmesh.cli.price import Json, Release
@@ -78,7 +77,7 @@ def diff(
             before.document,
             after.document,
             timezone,
-            day=parse_day(day, "--day"),
+            day=days.day(day, "--day"),
             language=language,
             taxes_known=before.names_taxes and after.names_taxes,
         )
@@ -88,13 +87,6 @@ def diff(
         output.as_json(found.document())
     else:
         _show(found, language)
-
-
-def parse_day(text: str, option: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date such as 2026-05-01", param_hint=option) from None
 
 
 def _show(found: Diff, language: str) -> None:

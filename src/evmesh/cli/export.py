@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evmesh.cli.days import moment
 from evmesh.cli.families import family
 from evmesh.cli.node import with_store
 from evmesh.cli.output import Failure
 from evmesh.cli.progress import progress
-from evmesh.cli.reprice import moment
 
 if TYPE_CHECKING:
     from evmesh.cli.repricing import Charge
@@ -70,9 +70,9 @@ def export(
         raise typer.BadParameter("--ours and --theirs exclude each other")
     if decimal_comma and format is not Format.csv:
         raise typer.BadParameter(f"{format} has no decimal sign of its own", param_hint="--decimal-comma")
-    days = timezone or "Etc/UTC"
-    since = moment(begin, days, "--from") if begin else datetime.min.replace(tzinfo=UTC)
-    until = moment(end, days, "--to") if end else datetime.max.replace(tzinfo=UTC)
+    whose = timezone or "Etc/UTC"
+    since = moment(begin, "--from", whose) if begin else datetime.min.replace(tzinfo=UTC)
+    until = moment(end, "--to", whose) if end else datetime.max.replace(tzinfo=UTC)
 
     async def work(settings: Settings, store: Store) -> int:
         from evmesh.billing.charge_table import COLUMNS, row

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evmesh.cli import output
+from evmesh.cli import days, output
 from evmesh.cli.invoice_files import MonthOption, PartnerOption, State, StateOption, export, month_of, table
 from evmesh.cli.node import settings_of, with_node, with_store
 from evmesh.cli.progress import progress
@@ -83,7 +82,8 @@ def run(
         raise typer.BadParameter("give --partner, --driver or --drivers")
     if self_billing and partner is None:
         raise typer.BadParameter("a driver bills us nothing", param_hint="--self-billing")
-    stretch, day = month_of(month), _day(issued)
+    stretch = month_of(month)
+    day = None if issued is None else days.day(issued)
 
     settings = settings_of(context)
 
@@ -169,13 +169,6 @@ def mark(
         output.as_json(_row(issued))
     else:
         print(f"invoice {issued.number} is {issued.state}")
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date such as 2026-06-01", param_hint="--date") from None
 
 
 def _row(issued: Issued) -> dict[str, Any]:

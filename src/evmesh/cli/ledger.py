@@ -57,7 +57,7 @@ def show_balances(
 ) -> None:
     import msgspec
 
-    today = day(on) or datetime.now(UTC).date()
+    today = datetime.now(UTC).date() if on is None else day(on)
 
     def ask(tx: Tx) -> list[tuple[str, Balance]]:
         from evmesh.billing.balance import balances
@@ -103,7 +103,7 @@ def statement(
 ) -> None:
     import msgspec
 
-    begin = day(since, "--since")
+    begin = None if since is None else day(since, "--since")
 
     def ask(tx: Tx) -> list[Posted]:
         from evmesh.store import ledger

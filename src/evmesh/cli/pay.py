@@ -63,7 +63,7 @@ def pay(
     from evmesh.billing import sepa
     from evmesh.billing.errors import BillingError
 
-    today = days.day(day) or datetime.now(UTC).date()
+    today = datetime.now(UTC).date() if day is None else days.day(day)
     left_out: list[str] = []
 
     async def work(settings: Settings, store: Store) -> tuple[list[Payment], bytes]:

@@ -66,7 +66,7 @@ def reconcile(
         raise typer.BadParameter("say --before-taxes too", param_hint="--after-taxes")
     if withdrawn and (paid or net is not None):
         raise typer.BadParameter("an error has no amount and is not paid", param_hint="--withdrawn")
-    on = days.day(day)
+    on = None if day is None else days.day(day)
 
     def work(tx: Tx) -> list[Received]:
         from evmesh.roaming.invoicereconciliation import incoming

@@ -7,7 +7,7 @@ total_cost would be. Charges that we bill and charges that we pay are summed apa
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ import typer
 
 from evmesh.cli import bill as paper
 from evmesh.cli import documents, output
+from evmesh.cli.days import moment
 from evmesh.cli.node import with_store
 from evmesh.cli.output import Failure
 from evmesh.cli.price import Json, Release, tariffs_of
@@ -61,7 +62,7 @@ def reprice(
 ) -> None:
     if ours and theirs:
         raise typer.BadParameter("--ours and --theirs exclude each other")
-    since, until = moment(begin, timezone, "--from"), moment(end, timezone, "--to")
+    since, until = moment(begin, "--from", timezone), moment(end, "--to", timezone)
     if until <= since:
         raise typer.BadParameter("the time ends before it begins", param_hint="--to")
     files = tariffs_of(tariff, release) if tariff else None
@@ -93,18 +94,6 @@ def reprice(
         _show(repriced, since, until, ids)
     if repriced.seen and not repriced.sums:
         raise Failure(f"none of {repriced.seen} charges could be priced")
-
-
-def moment(text: str, zone: str, option: str) -> datetime:
-    from evmesh.pricing.zones import UnknownZone, time_zone
-
-    try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=time_zone(zone))).astimezone(UTC)
-    except UnknownZone as error:
-        raise Failure(str(error)) from None
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is no date such as 2026-05-01", param_hint=option) from None
 
 
 def _show(repriced: Repriced, since: datetime, until: datetime, ids: list[str] | None) -> None:
