@@ -91,13 +91,16 @@ def test_whatever_is_said_happened_the_table_is_kept(events: list[tuple[Event, i
         ({"verdict": "differs"}, "price_differs"),
         ({"verdict": "cannot_be_priced"}, "cannot_be_priced"),
         ({"verdict": "explained", "habits": [{"code": "rounded_up"}]}, "rounded_up"),
-        ({"verdict": "agrees"}, "agrees"),
+        ({"verdict": "agrees"}, None),
         ({"verdict": "agrees", "levels": {"plausible": {"findings": [
             {"severity": "warning", "code": "late"}, {"severity": "error", "code": "session_billed_twice"},
         ]}}}, "session_billed_twice"),
     ],
 )  # fmt: skip
-def test_the_reason_is_what_the_check_found_unless_we_say_it(report: dict[str, object], reason: str) -> None:
+def test_the_reason_is_what_the_check_found_unless_we_say_it(report: dict[str, object], reason: str | None) -> None:
     assert reason_of(report) == reason
     facts = {"partner_id": 1, "seq": 2, "cdr": "C", "currency": "SEK", "report": report, "at": NOON}
     assert opened(**facts, answer_within=MONTH, reason="ours").reason == "ours"  # type: ignore[arg-type]
+    if reason is None:
+        with pytest.raises(NotPossible, match="nothing wrong with the CDR C: say the reason"):
+            opened(**facts, answer_within=MONTH)  # type: ignore[arg-type]

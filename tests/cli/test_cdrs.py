@@ -217,9 +217,7 @@ def test_every_version_of_a_tariff_is_shown(evmesh: Evmesh, driver: Path) -> Non
 def test_each_cdr_is_explained_line_by_line(cdrs: Any) -> None:
     shown = [" ".join(line.split()) for line in cdrs("show", "WRONG").out.splitlines()]
 
-    assert shown[0] == (
-        "CDR SE*VLT*WRONG of volt: differs, by the tariff that the partner had told when the charge began"
-    )
+    assert shown[0] == "CDR SE*VLT*WRONG of volt: differs, by the tariff that the partner had told"
     assert any(line.startswith("1 08:00 Energy 1 kWh × 4 4.00 25 % 5.00") for line in shown), shown
     assert (
         "The CDR says 7.00 SEK before taxes, 8.75 SEK after taxes, 3.00 SEK more: no known habit explains it." in shown

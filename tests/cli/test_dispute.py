@@ -120,7 +120,7 @@ def test_what_is_no_command(dispute: Any, words: list[Any]) -> None:
 
 
 def test_an_owner_tells_which_of_the_two(dispute: Any) -> None:
-    assert dispute("open", "no*fjd*same", "--json").json["cdr"] == "NO*FJD*SAME"
+    assert dispute("open", "no*fjd*same", "--reason", "ours", "--json").json["cdr"] == "NO*FJD*SAME"
 
 
 def test_a_deadline_that_is_over_is_said(dispute: Any, driver: Path) -> None:

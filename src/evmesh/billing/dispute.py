@@ -126,13 +126,16 @@ def opened(
     reason: str | None = None,
     note: str = "",
 ) -> Dispute:
-    """A new dispute; without a reason it is what the check found."""
+    """A new dispute; without a reason it is what the check found. NotPossible when that is nothing."""
+    reason = reason or reason_of(report)
+    if reason is None:
+        raise NotPossible(f"the check found nothing wrong with the CDR {cdr}: say the reason yourself (--reason)")
     return Dispute(
         partner_id=partner_id,
         seq=seq,
         cdr=cdr,
         state="open",
-        reason=reason or reason_of(report),
+        reason=reason,
         currency=currency,
         claimed=_net(report.get("claimed")),
         expected=_net(report.get("expected")),
@@ -169,8 +172,8 @@ def moved(
     )
 
 
-def reason_of(report: Mapping[str, Any]) -> str:
-    """Why, in one word for machines: the habit, the worst finding, or the verdict."""
+def reason_of(report: Mapping[str, Any]) -> str | None:
+    """Why, in one word for machines: the habit, the worst finding, or the verdict; None where nothing is wrong."""
     for habit in report.get("habits") or ():
         return str(habit["code"])
     if report.get("verdict") in ("agrees", "within_tolerance"):
@@ -178,6 +181,7 @@ def reason_of(report: Mapping[str, Any]) -> str:
             for finding in level.get("findings") or ():
                 if finding["severity"] == "error":
                     return str(finding["code"])
+        return None
     return "price_differs" if report.get("verdict") == "differs" else str(report.get("verdict"))
 
 

@@ -87,18 +87,17 @@ def closing(
     mandate: Mandate | None = None,
 ) -> Payment:
     """The payment of an amount that is open; CannotPay."""
-    what = f"{title.lower()} {number}"
     if currency != "EUR":
-        raise CannotPay(f"{what}: SEPA moves euros, not {currency}")
+        raise CannotPay(f"{number}: SEPA moves euros, not {currency}")
     if amount <= 0:
-        raise CannotPay(f"{what}: there is nothing to pay")
+        raise CannotPay(f"{number}: there is nothing to pay")
     cents = amount * 100
     if cents != cents.to_integral_value():
-        raise CannotPay(f"{what}: {amount} is no whole number of cents")
+        raise CannotPay(f"{number}: {amount} is no whole number of cents")
     if other.iban is None:
-        raise CannotPay(f"{what}: the settings do not say the IBAN of {other.name}")
+        raise CannotPay(f"{number}: the settings do not say the IBAN of {other.name}")
     if format == "pain.008" and mandate is None:
-        raise CannotPay(f"{what}: {other.name} has given no mandate: add one to its [[billing.customer]]")
+        raise CannotPay(f"{number}: {other.name} has given no mandate: add one to its [[billing.customer]]")
     given = mandate if format == "pain.008" else None
     return Payment(other, checked_iban(other.iban), int(cents), on, number, f"{title} {number}", given)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BY = {
     "price_list": "the price list of the contract",
-    "pushed_tariff": "the tariff that the partner had told when the charge began",
+    "pushed_tariff": "the tariff that the partner had told",
     "own_tariff": "the tariff that the CDR carries",
     "original": "the CDR that it takes back",
 }

@@ -30,7 +30,7 @@ def contract_of(node: Node, partner: Partner | None) -> Contract:
 
 
 def open_dispute(tx: Tx, node: Node, held: Held, *, reason: str | None = None, note: str = "") -> Dispute:
-    """Open a dispute about a partner's CDR. NotPossible when there is one, or nothing was claimed."""
+    """Open a dispute about a partner's CDR. NotPossible when there is one, or nothing is wrong with it."""
     there = disputes.alive(tx, held.seq)
     if there is not None:
         raise NotPossible(f"the CDR {held.id} is disputed already: dispute {there.id}")
