@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evmesh.cli import tables
 from evmesh.cli.days import moment
 from evmesh.cli.families import family
 from evmesh.cli.node import with_store
 from evmesh.cli.output import Failure
 from evmesh.cli.progress import progress
+from evmesh.cli.tables import DecimalComma, Format, ToFile
 
 if TYPE_CHECKING:
     from evmesh.cli.repricing import Charge
     from evmesh.config import Settings
     from evmesh.ports import Partner
     from evmesh.store.database import Store
-
-
-class Format(StrEnum):
-    csv = "csv"
-    xlsx = "xlsx"
-    parquet = "parquet"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
 
 def export(
     context: typer.Context,
-    to_file: Annotated[Path, typer.Option("--output", metavar="FILE", help="Where to.")],
+    to_file: ToFile,
     format: Annotated[Format, typer.Option(help="What to write.")] = Format.csv,
     begin: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="Charges that began from this day, or moment, on.")
@@ -55,9 +49,7 @@ def export(
     ] = None,
     ours: Annotated[bool, typer.Option("--ours", help="Only what we bill.")] = False,
     theirs: Annotated[bool, typer.Option("--theirs", help="Only what partners bill us.")] = False,
-    decimal_comma: Annotated[
-        bool, typer.Option("--decimal-comma", help="CSV as much of Europe reads it: 1,5 and semicolons.")
-    ] = False,
+    decimal_comma: DecimalComma = False,
     documents: Annotated[
         bool, typer.Option("--documents", help="With each CDR as JSON in a last column, `document`.")
     ] = False,
@@ -68,8 +60,7 @@ def export(
 ) -> None:
     if ours and theirs:
         raise typer.BadParameter("--ours and --theirs exclude each other")
-    if decimal_comma and format is not Format.csv:
-        raise typer.BadParameter(f"{format} has no decimal sign of its own", param_hint="--decimal-comma")
+    tables.check(format, decimal_comma)
     whose = timezone or "Etc/UTC"
     since = moment(begin, "--from", whose) if begin else datetime.min.replace(tzinfo=UTC)
     until = moment(end, "--to", whose) if end else datetime.max.replace(tzinfo=UTC)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evmesh.cli import tables
 from evmesh.cli.node import with_store
 from evmesh.cli.output import Failure
 from evmesh.cli.progress import progress
+from evmesh.cli.tables import DecimalComma, ToFile
 
 if TYPE_CHECKING:
     from evmesh.config import Settings
@@ -25,12 +27,6 @@ class Format(StrEnum):
     cii = "cii"
     json = "json"
     csv = "csv"
-
-
-class TableFormat(StrEnum):
-    csv = "csv"
-    xlsx = "xlsx"
-    parquet = "parquet"
 
 
 class State(StrEnum):
@@ -134,18 +130,15 @@ def _file_name(number: str, format: Format) -> str:
 
 def table(
     context: typer.Context,
-    to_file: Annotated[Path, typer.Option("--output", metavar="FILE", help="Where to.")],
-    format: Annotated[TableFormat, typer.Option(help="What to write.")] = TableFormat.csv,
+    to_file: ToFile,
+    format: Annotated[tables.Format, typer.Option(help="What to write.")] = tables.Format.csv,
     lines: Annotated[bool, typer.Option("--lines", help="A row for each line, not for each invoice.")] = False,
     partner: PartnerOption = None,
     month: MonthOption = None,
     state: StateOption = None,
-    decimal_comma: Annotated[
-        bool, typer.Option("--decimal-comma", help="CSV as much of Europe reads it: 1,5 and semicolons.")
-    ] = False,
+    decimal_comma: DecimalComma = False,
 ) -> None:
-    if decimal_comma and format is not TableFormat.csv:
-        raise typer.BadParameter(f"{format} has no decimal sign of its own", param_hint="--decimal-comma")
+    tables.check(format, decimal_comma)
     stretch = None if month is None else month_of(month)
 
     async def work(settings: Settings, store: Store) -> int:

@@ -58,12 +58,12 @@ def retract(
 
 
 def _retract(tx: Tx, node: Node, kind: str, id: str) -> tuple[Held, list[str]]:
+    from evmesh.cli.listing import split
     from evmesh.roaming import publish
     from evmesh.store import deliveries, objects, partners
     from evmesh.store.schema import OURS
 
-    *party, rest = id.split("*", 2)
-    owner, rest = ("*".join(party).upper(), rest) if len(party) == 2 else (None, id)
+    owner, rest = split(id)
     found = [each for each in objects.find(tx, kind, rest) if each.partner_id == OURS and owner in (None, each.owner)]
     if not found:
         raise Failure(f"none of our {kind} is called {id}")

@@ -1,0 +1,26 @@
+"""Tables as files: what `evmesh cdrs export` and `evmesh invoice table` have in common."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ToFile = Annotated[Path, typer.Option("--output", metavar="FILE", help="Where to.")]
+DecimalComma = Annotated[
+    bool, typer.Option("--decimal-comma", help="CSV as much of Europe reads it: 1,5 and semicolons.")
+]
+
+
+class Format(StrEnum):
+    csv = "csv"
+    xlsx = "xlsx"
+    parquet = "parquet"
+
+
+def check(format: Format, decimal_comma: bool) -> None:
+    """A misuse when the format has no decimal comma."""
+    if decimal_comma and format is not Format.csv:
+        raise typer.BadParameter(f"{format} has no decimal sign of its own", param_hint="--decimal-comma")
