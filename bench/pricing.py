@@ -26,7 +26,8 @@ from rich.progress import track
 from rich.table import Table
 
 from evmesh.ocpi import wire
-from evmesh.pricing.batch import columns_of, price_columns
+from evmesh.pricing.batch import price_columns
+from evmesh.pricing.columns import columns_of
 from evmesh.pricing.compiled import compile_plan
 from evmesh.pricing.plan import read_plan
 from evmesh.pricing.price import price

@@ -10,7 +10,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from evmesh.ocpi.wire import encode
-from evmesh.pricing import batch
+from evmesh.pricing import batch, columns
 from evmesh.pricing.compiled import Compiled, compile_plan
 from evmesh.pricing.plan import Plan, read_plan
 from evmesh.pricing.policy import STANDARD, PricingPolicy, Tax
@@ -45,7 +45,7 @@ def test_random_tariffs_and_charges_cost_the_same(
     records = [record_of(each) for each in cdrs]
     assert [totals.amount for totals in engine.many(records)] == expected
     assert [totals.amount for totals in batch.price_records(engine, records)] == expected
-    odd = batch.price_columns(plan, zone, batch.columns_of(records, plan), policy).odd
+    odd = batch.price_columns(plan, zone, columns.columns_of(records, plan), policy).odd
     event(f"{int(odd.sum())} of {len(odd)} odd")
 
 
@@ -120,7 +120,7 @@ def test_json_becomes_a_price_without_a_document() -> None:
 def test_columns_price_a_plain_charge_without_the_others() -> None:
     plan = plan_of(TIERS)
     records = [record_of(PLAIN)] * 3
-    found = batch.price_columns(plan, "Europe/Amsterdam", batch.columns_of(records, plan))
+    found = batch.price_columns(plan, "Europe/Amsterdam", columns.columns_of(records, plan))
     assert not found.odd.any()
     assert found.net is not None
     assert found.gross is not None
@@ -172,7 +172,7 @@ def test_an_odd_word_is_no_record_and_still_priced() -> None:
 def test_a_plan_without_its_zone_is_not_guessed_at() -> None:
     engine = compile_plan(plan_of(TIERS), None)
     assert engine.totals_of(PLAIN).amount == price(PLAIN, [TIERS]).total
-    assert batch.price_columns(plan_of(TIERS), None, batch.columns_of([record_of(PLAIN)], plan_of(TIERS))).odd.all()
+    assert batch.price_columns(plan_of(TIERS), None, columns.columns_of([record_of(PLAIN)], plan_of(TIERS))).odd.all()
     assert batch.price_records(engine, []) == []
 
 
@@ -208,7 +208,7 @@ def test_a_year_of_the_clock_is_converted_like_each_instant() -> None:
     """The batch engine's table of offsets against the zone itself, at every quarter of an hour around its jumps."""
     for zone in ZONES:
         clock = time_zone(zone)
-        start = batch._ms(at("2026-01-01 00:00"))
+        start = columns.ms(at("2026-01-01 00:00"))
         moments = start + 900_000 * np.arange(4 * 24 * 365, dtype=np.int64)
         jumps, offsets = batch._offsets(zone, moments)
         found = offsets[np.searchsorted(jumps, moments, "right")]
