@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -312,7 +313,8 @@ def write(folder: Path, *, url: str, parties: list[OurParty], name: str, databas
         f"name = {_quoted(name or p.name)}\n"
         for p in parties
     )
-    text = _TEMPLATE.format(
+    template = resources.files("evmesh").joinpath("evmesh.toml.template").read_text(encoding="utf-8")
+    text = template.format(
         url=url, name=_quoted(name), database=database or "sqlite:///evmesh.db", key=new_secret_key(), parties=tables
     )
     try:
@@ -332,68 +334,3 @@ def write(folder: Path, *, url: str, parties: list[OurParty], name: str, databas
 
 def _quoted(text: str) -> str:
     return msgspec.json.encode(text).decode()
-
-
-_TEMPLATE = """\
-# A node of evmesh. Keep this file to yourself: the key below opens the tokens in the database.
-
-# Where partners reach this node. OCPI lies below it: {url}/ocpi/versions
-url = "{url}"
-name = {name}
-
-# sqlite:///FILE (relative to this file) or postgresql://USER:PASSWORD@HOST/DATABASE
-database = "{database}"
-
-# Encrypts the tokens that partners gave us. Losing it means registering with all of them again.
-# EVMESH_SECRET_KEY in the environment goes before it.
-secret_key = "{key}"
-
-# Who we are: one table per party and role.
-{parties}
-# Partners at private addresses are refused unless they are named here: networks, addresses or host names.
-# [network]
-# allow = ["10.1.0.0/16"]
-# timeout = 20.0
-# [roaming]
-# pull_every = 21600            # seconds between two pulls of everything new
-# authorise_timeout = 4.0       # how long a driver waits at the reader for an answer
-# command_timeout = 30.0        # how long a station may take to answer a command
-# session_update_every = 60.0   # seconds between two updates of a running session
-# page_limits = {{ locations = 100 }}
-# [limits]
-# body_bytes = 8388608          # larger requests are refused
-# Figures for Prometheus, at an address of their own.
-# [metrics]
-# host = "127.0.0.1"
-# port = 9464
-# Every EVSE of ours as a simulated station; speed 60 lets a minute pass there in one second.
-# [stations]
-# simulate = true
-# speed = 60.0
-
-# Who we and our partners are to a tax office, and which VAT a supply bears. Nothing of this is ever guessed.
-# [billing]
-# driver_tariffs = ["drivers.json"]   # what drivers pay, instead of what the CDRs cost
-# [billing.company]
-# name = "Volt Laddning AB"
-# country = "SE"
-# vat_id = "SE556677889901"
-# iban = "SE4550000000058398257466"
-# [[billing.customer]]
-# partner = "driver"            # as we call it
-# name = "Drive Mobility GmbH"
-# country = "DE"
-# vat_id = "DE123456789"
-# buyer_reference = "PO-77"
-# [[billing.vat]]               # the first rule that fits is taken
-# seller = "SE"
-# buyer = "DE"
-# buyer_kind = "business"
-# category = "AE"
-# reason = "Reverse charge"
-# reason_code = "VATEX-EU-AE"
-# [[billing.vat]]
-# place = "SE"
-# category = "S"
-# rate = 25
-"""
