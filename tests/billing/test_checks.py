@@ -29,7 +29,7 @@ FINE: dict[str, Any] = {
     "token_known": True,
     "location_known": True,
     "evse_known": True,
-    "power_kw": Fraction(11),
+    "power_kw": Decimal(11),
     "session": {"kwh": Decimal(10), "status": "COMPLETED"},
     "session_expected": True,
 }
@@ -54,7 +54,7 @@ def test_where_nothing_is_known_nothing_is_said() -> None:
         ({"token_known": False}, "unknown_token", "warning", "/cdr_token"),
         ({"location_known": False, "evse_known": None}, "unknown_location", "warning", "/cdr_location/id"),
         ({"evse_known": False}, "unknown_evse", "warning", "/cdr_location/evse_uid"),
-        ({"power_kw": Fraction(9)}, "more_than_the_connector_gives", "warning", "/total_energy"),
+        ({"power_kw": Decimal(9)}, "more_than_the_connector_gives", "warning", "/total_energy"),
         ({"session": None}, "no_session", "warning", "/session_id"),
         (
             {"session": {"kwh": Decimal("9.8"), "status": "COMPLETED"}},
@@ -79,7 +79,7 @@ def test_what_is_hard_to_believe_is_said(known: dict[str, Any], code: str, sever
     "known",
     [
         {"location_known": None, "evse_known": None},
-        {"power_kw": Fraction("9.1")},
+        {"power_kw": Decimal("9.1")},
         {"power_kw": None},
         {"session": None, "session_expected": False},
         {"session": {"kwh": Decimal("9.9"), "status": "COMPLETED"}},
@@ -125,7 +125,7 @@ def test_others_are_named_and_many_are_counted() -> None:
 def test_figures_that_are_none_say_nothing(value: Any) -> None:
     """What is wrong with them says the reading of the CDR."""
     assert found(CDR | {"total_energy": value}) == []
-    assert found(CDR | {"total_time": value}, power_kw=Fraction(1)) == []
+    assert found(CDR | {"total_time": value}, power_kw=Decimal(1)) == []
     assert found(CDR | {"end_date_time": value}) == []
     assert found(session={"kwh": value, "status": "COMPLETED"}) == []
     assert figure(value) is None

@@ -21,19 +21,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Context, Decimal, Inexact, localcontext
 from fractions import Fraction
 from typing import Any
 
 from evmesh.base.findings import Finding
-from evmesh.billing.money import decimal, exact
+from evmesh.billing.money import decimal, exact, number
 from evmesh.ocpi.types import parse_timestamp
 
 Document = Mapping[str, Any]
 
-POWER_MARGIN = Fraction(11, 10)
+POWER_MARGIN = Decimal("1.1")
 """Meters and rated power both have tolerances."""
-ENERGY_MARGIN = Fraction(1, 100)
+ENERGY_MARGIN = Decimal("0.01")
 """By how much of it a Session's last word may differ from the CDR."""
+_EXACT = Context(prec=400, traps=[Inexact])
 CLOCKS_APART = timedelta(minutes=5)
 PHASES = {"AC_3_PHASE": 3, "AC_2_PHASE": 2, "AC_2_PHASE_SPLIT": 2}
 
@@ -50,7 +52,7 @@ class Circumstances:
     token_known: bool | None = None
     location_known: bool | None = None
     evse_known: bool | None = None
-    power_kw: Fraction | None = None
+    power_kw: Decimal | None = None
     session: Document | None = None
     session_expected: bool = False
     same_session: Sequence[str] = ()
@@ -93,19 +95,22 @@ def _card(document: Document) -> Any:
 
 
 def _how_much(cdr: Document, known: Circumstances) -> Iterator[Finding]:
-    energy, hours = figure(cdr.get("total_energy")), figure(cdr.get("total_time"))
+    energy, hours = _measure(cdr.get("total_energy")), _measure(cdr.get("total_time"))
     if energy is None:
         return
-    if known.power_kw and hours is not None and energy > known.power_kw * hours * POWER_MARGIN + ENERGY_MARGIN:
-        most = decimal(round(known.power_kw * hours, 3))
-        text = f"{decimal(energy)} kWh, where the connector gives at most {most} in that time"
+    session = known.session or {}
+    # Its CDR may well come before its last word.
+    told = _measure(session.get("kwh")) if session.get("status") == "COMPLETED" else None
+    with localcontext(_EXACT):
+        most = None if hours is None or not known.power_kw else known.power_kw * hours
+        too_much = most is not None and energy > most * POWER_MARGIN + ENERGY_MARGIN
+        apart = told is not None and abs(told - energy) > max(energy * ENERGY_MARGIN, ENERGY_MARGIN)
+    if too_much and most is not None:
+        at_most = decimal(round(Fraction(most), 3))
+        text = f"{_digits(energy)} kWh, where the connector gives at most {at_most} in that time"
         yield Finding("warning", "more_than_the_connector_gives", "/total_energy", text)
-    if known.session is None or known.session.get("status") != "COMPLETED":
-        # Its CDR may well come before its last word.
-        return
-    told = figure(known.session.get("kwh"))
-    if told is not None and abs(told - energy) > max(energy * ENERGY_MARGIN, ENERGY_MARGIN):
-        text = f"{decimal(energy)} kWh, its Session ended with {decimal(told)}"
+    if apart and told is not None:
+        text = f"{_digits(energy)} kWh, its Session ended with {_digits(told)}"
         yield Finding("warning", "session_energy_differs", "/total_energy", text)
 
 
@@ -150,15 +155,16 @@ def credit_mismatch(credit: Document, original: Document) -> list[Finding]:
     return [Finding("error", "credit_of_other_amount", "/total_cost", text)]
 
 
-def rated_power_kw(connector: Document) -> Fraction | None:
+def rated_power_kw(connector: Document) -> Decimal | None:
     """What a canonical Connector can give; None where it does not say. [mod_locations_connector_object]"""
-    most = figure(connector.get("max_electric_power"))
-    volts, amperes = figure(connector.get("max_voltage")), figure(connector.get("max_amperage"))
-    if most:
-        return most / 1000
-    if not volts or not amperes:
-        return None
-    return volts * amperes * PHASES.get(str(connector.get("power_type")), 1) / 1000
+    most = _measure(connector.get("max_electric_power"))
+    volts, amperes = _measure(connector.get("max_voltage")), _measure(connector.get("max_amperage"))
+    with localcontext(_EXACT):
+        if most:
+            return most / 1000
+        if not volts or not amperes:
+            return None
+        return volts * amperes * PHASES.get(str(connector.get("power_type")), 1) / 1000
 
 
 def net_total(cdr: Document) -> Fraction | None:
@@ -173,6 +179,19 @@ def figure(value: Any) -> Fraction | None:
         return exact(value)
     except ValueError:
         return None
+
+
+def _measure(value: Any) -> Decimal | None:
+    """The same as it is written: many are only compared."""
+    try:
+        return number(value)
+    except ValueError:
+        return None
+
+
+def _digits(value: Decimal) -> Decimal:
+    """Without zeros at the end."""
+    return decimal(Fraction(value))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,26 +6,28 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-LARGEST = 10**12
+LARGEST = Decimal(10**12)
 """Above any charge on earth; small enough that a hostile exponent costs nothing."""
 _MOST_DECIMALS = 40
 
 
-def exact(value: Any) -> Fraction:
-    """The value of a document's number; ValueError when it is none, or absurd."""
+def number(value: Any) -> Decimal:
+    """A document's number; ValueError when it is none, or absurd."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError(f"{str(value)[:40]!r} is not a number")
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise ValueError(f"{value} is not a finite number")
-        if value and (value.adjusted() > 12 or int(value.as_tuple().exponent) < -_MOST_DECIMALS):
-            raise ValueError(f"{str(value)[:40]} is out of all proportion")
-        if not value:
-            return Fraction(0)
-    found = Fraction(value)
-    if abs(found) > LARGEST:
+    if not value:
+        return Decimal(0)
+    found = Decimal(value)
+    if not found.is_finite():
+        raise ValueError(f"{value} is not a finite number")
+    if not -LARGEST <= found <= LARGEST or int(found.as_tuple().exponent) < -_MOST_DECIMALS:
         raise ValueError(f"{str(value)[:40]} is out of all proportion")
     return found
+
+
+def exact(value: Any) -> Fraction:
+    """The same to reckon with."""
+    return Fraction(number(value))
 
 
 def decimal(value: Fraction) -> Decimal:

@@ -89,7 +89,8 @@ def _near(printed: Any, total: Decimal | int, unit: int = 1) -> bool:
         return True
     if not usable(printed):
         return False
-    return bool(abs(printed * unit - total) * 10 ** max(2, printed_decimals(printed)) < unit)
+    off = abs(printed * unit - total)
+    return bool(not off or off * 10 ** max(2, printed_decimals(printed)) < unit)
 
 
 def _adds_up(cdr: Document) -> bool:

@@ -15,6 +15,7 @@ Rounding = Literal["half_up", "half_even", "down", "up"]
 # Far above any charge on earth, and small enough that a hostile exponent costs nothing.
 LARGEST = 10**12
 MOST_DECIMALS = 40
+_LEAST, _MOST = Decimal(-LARGEST), Decimal(LARGEST)
 
 # How many places the denominators of usual figures need.
 _PLACES = {2**twos * 5**fives: max(twos, fives) for twos in range(20) for fives in range(20)}
@@ -41,7 +42,7 @@ def usable(value: Any) -> bool:
     """Whether `number` takes the value. ArithmeticError, in a context that traps it, for what is not even a number."""
     if type(value) is int:
         return abs(value) <= LARGEST
-    return type(value) is Decimal and abs(value) <= LARGEST and printed_decimals(value) <= MOST_DECIMALS
+    return type(value) is Decimal and _LEAST <= value <= _MOST and printed_decimals(value) <= MOST_DECIMALS
 
 
 def number_in_text(value: str) -> Fraction:

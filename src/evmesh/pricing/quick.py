@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
-from fractions import Fraction
 from typing import Any
 
 import msgspec
 
 from evmesh.base.findings import Finding
+from evmesh.pricing.bill import amount_document
 from evmesh.pricing.consistency import unremarkable
 from evmesh.pricing.currencies import minor_unit
 from evmesh.pricing.exact import printed_decimals, usable
@@ -22,8 +22,7 @@ from evmesh.pricing.plan import read_plan
 from evmesh.pricing.plan_code import NotPlain
 from evmesh.pricing.plan_watched import PARTS, WatchfulWriter
 from evmesh.pricing.policy import PricingPolicy
-from evmesh.pricing.records import plain_record
-from evmesh.pricing.taxes import Amount
+from evmesh.pricing.records import Totals, plain_record
 from evmesh.pricing.zones import UnknownZone, time_zone
 
 Document = Mapping[str, Any]
@@ -34,13 +33,16 @@ Pair = tuple[Exact | None, Exact | None]
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 _NOT_PRICED = "total_reservation_cost"
 _MOST_DIGITS = 9
+_HALVES = [Decimal(5).scaleb(-1 - digits) for digits in range(_MOST_DIGITS + 1)]
 
 
 class Agreed(msgspec.Struct, frozen=True):
-    """What a CDR claims, and what it costs: the same to the digits of the claim."""
+    """What a CDR claims, what it costs, and what the digits of the claim leave between them: as `amount_document`
+    writes them."""
 
-    claimed: Amount
-    expected: Amount
+    claimed: dict[str, Any]
+    expected: dict[str, Any]
+    difference: dict[str, Any]
 
 
 class Quick:
@@ -62,7 +64,9 @@ class Quick:
             if zone is not None:
                 time_zone(zone)
             self._scale, source, names = WatchfulWriter(plan, zone, policy).written()
-        except UnknownZone:
+            # How far from a claim of so many digits our amount may be.
+            self._halves = [_EXACT.multiply(half, self._scale) for half in _HALVES]
+        except (UnknownZone, ArithmeticError):
             return
         exec(compile(source, "<tariff>", "exec"), names)
         self._run = names["totals"]
@@ -91,7 +95,8 @@ class Quick:
                 of_part = self._claim(price)
                 if of_part is None or not self._gives(of_part, part):
                     return None
-        return Agreed(_amount(claim[:2], 1), _amount(whole, self._scale))
+        rest = self._off(claim[0], whole[0]), self._off(claim[1], whole[1])
+        return Agreed(_written(claim[:2], 1), _written(whole, self._scale), _written(rest, self._scale))
 
     def _claim(self, price: Any) -> tuple[Exact, Exact | None, int] | None:
         """Before and after taxes, and in how many digits."""
@@ -99,28 +104,39 @@ class Quick:
         taxes = [tax["amount"] for tax in price.get("taxes") or ()]
         if not usable(net) or not all(map(usable, taxes)):
             return None
-        digits = max(self._places, printed_decimals(net), *map(printed_decimals, taxes), 0)
+        digits = max([self._places, printed_decimals(net), *map(printed_decimals, taxes)])
         return (net, sum(taxes, net) if taxes else None, digits) if digits <= _MOST_DIGITS else None
 
     def _gives(self, claim: tuple[Exact, Exact | None, int], amounts: Pair) -> bool:
         """Whether our amounts, rounded to the digits of the claim, are the claim; halves go up."""
         *claimed, digits = claim
+        half = self._halves[digits]
         for ours, theirs in zip(amounts, claimed, strict=True):
-            if ours is None or theirs is None:
-                continue
-            off = (theirs * self._scale - ours) * 2 * 10**digits
+            off = self._off(theirs, ours)
             # Below zero halves go down: that is left to others.
-            if not -self._scale < off <= self._scale or (off == self._scale and ours < 0):
+            if off is not None and (not -half < off <= half or (off == half and ours is not None and ours < 0)):
                 return False
         return True
 
+    def _off(self, claimed: Exact | None, ours: Exact | None) -> Exact | None:
+        """What is claimed beyond what we reckon, times the scale."""
+        return None if claimed is None or ours is None else claimed * self._scale - ours
 
-def _amount(pair: Pair, scale: int) -> Amount:
-    net, gross = pair
-    return Amount(
-        None if net is None else Fraction(net) / scale,
-        None if gross is None else Fraction(gross) / scale,
-    )
+
+def _written(amounts: Pair, scale: int) -> dict[str, Any]:
+    """The amounts over a scale, as a document."""
+    net, gross = amounts
+    try:
+        return {"before_taxes": _text(net, scale), "after_taxes": _text(gross, scale)}
+    except Inexact:
+        return amount_document(Totals(net, gross, scale).amount)
+
+
+def _text(figure: Exact | None, scale: int) -> str | None:
+    if figure is None:
+        return None
+    # Zero is zero, whatever its sign and its digits.
+    return f"{(Decimal(figure) / scale).normalize():f}" if figure else "0"
 
 
 def _names_a_zone(cdr: Document) -> bool:

@@ -52,7 +52,7 @@ def microseconds(span: timedelta) -> int:
 def microseconds_meant(printed: Decimal | int, length: int) -> int | None:
     """The same in whole microseconds; None where they are not whole."""
     off = abs(printed * HOUR_MICROSECONDS - length)
-    if off * 10 ** min(max(printed_decimals(printed), FEWEST_DIGITS), MOST_DIGITS) < HOUR_MICROSECONDS:
+    if not off or off * 10 ** min(max(printed_decimals(printed), FEWEST_DIGITS), MOST_DIGITS) < HOUR_MICROSECONDS:
         return length
     if not printed:
         return 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from fractions import Fraction
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from evmesh.base.findings import Finding
@@ -231,7 +231,7 @@ class _Place:
 
     def __init__(self, document: Document) -> None:
         self.zone: str | None = document.get("time_zone")
-        self.evses: dict[str, dict[str, Fraction | None]] = {
+        self.evses: dict[str, dict[str, Decimal | None]] = {
             str(evse.get("uid")).casefold(): {
                 str(each.get("id")).casefold(): checks.rated_power_kw(each) for each in evse.get("connectors") or ()
             }

@@ -19,8 +19,7 @@ The report of a CDR that agrees is short: of its levels only those stand there t
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -39,7 +38,6 @@ from evmesh.pricing.habits import Habit
 from evmesh.pricing.plan import embedded_tariffs
 from evmesh.pricing.policy import STANDARD, PricingPolicy, policy_from
 from evmesh.pricing.quick import Quick
-from evmesh.pricing.taxes import Amount
 
 Outcome = Literal["passed", "noted", "failed", "not_checked"]
 """`noted`: there are warnings, `failed`: errors."""
@@ -138,9 +136,9 @@ class _Answer(NamedTuple):
     """What the engines say. A quick yes has no bill."""
 
     verdict: str
-    claimed: Amount | None
-    expected: Amount | None
-    difference: Amount | None
+    claimed: Document | None
+    expected: Document | None
+    difference: Document | None
     habits: Sequence[Habit]
     findings: Sequence[Finding]
     bill: Bill | None
@@ -180,15 +178,11 @@ def _quickly(case: Case, asked: Mapping[str, _Question]) -> dict[str, _Answer] |
 
 
 def _quick_answer(case: Case, question: _Question) -> _Answer | None:
-    prepared = question.text, case.zone, question.policy, question.taxes_known
-    if next(_times_met(*prepared)) == 0:
+    engine = _met(question.text, case.zone, question.policy, question.taxes_known).again()
+    found = None if engine is None else engine.agreed(case.cdr)
+    if engine is None or found is None:
         return None
-    engine = _quick(*prepared)
-    found = engine.agreed(case.cdr)
-    if found is None:
-        return None
-    difference = found.claimed - found.expected
-    return _Answer("agrees", found.claimed, found.expected, difference, (), engine.findings, None)
+    return _Answer("agrees", found.claimed, found.expected, found.difference, (), engine.findings, None)
 
 
 def _slowly(case: Case, asked: Mapping[str, _Question]) -> dict[str, _Answer]:
@@ -211,7 +205,8 @@ def _answer(found: Check) -> _Answer:
     expected = None
     if found.bill.priced:
         expected = -found.bill.total if claimed is not None and (claimed.net or 0) < 0 else found.bill.total
-    return _Answer(found.verdict, claimed, expected, found.difference, found.habits, found.findings, found.bill)
+    money = [None if each is None else amount_document(each) for each in (claimed, expected, found.difference)]
+    return _Answer(found.verdict, money[0], money[1], money[2], found.habits, found.findings, found.bill)
 
 
 def _checked(case: Case, question: _Question) -> Check:
@@ -268,9 +263,9 @@ def _of_credit(credit: Document, original: Document) -> str:
 
 def _money(found: _Answer) -> Document:
     return {
-        "claimed": None if found.claimed is None else amount_document(found.claimed),
-        "expected": None if found.expected is None else amount_document(found.expected),
-        "difference": None if found.difference is None else amount_document(found.difference),
+        "claimed": found.claimed,
+        "expected": found.expected,
+        "difference": found.difference,
         "habits": [{"code": habit.code, "text": habit.text} for habit in found.habits],
     }
 
@@ -303,7 +298,7 @@ def _note(level: Document, finding: Finding) -> None:
 
 def _loud(level: Document) -> Document | None:
     """The level without remarks; None when it has nothing to say."""
-    findings = [each for each in level.get("findings", ()) if each["severity"] != "info"]
+    findings = [each for each in level["findings"] if each["severity"] != "info"] if "findings" in level else []
     if level["outcome"] in ("passed", "not_checked") and not findings:
         return None
     return level | {"findings": findings}
@@ -337,12 +332,24 @@ def _policy(text: bytes) -> PricingPolicy:
     return policy_from(msgspec.json.decode(text))
 
 
-@functools.lru_cache(4096)
-def _times_met(text: bytes, zone: str | None, policy: PricingPolicy, taxes_known: bool) -> Iterator[int]:
-    """Counts how often tariffs were met: to make an engine takes as long as a few charges, and may never pay off."""
-    return itertools.count()
+class _Met:
+    """Tariffs that were met. From the second time on they have an engine: to make one takes as long as a few charges,
+    and may never pay off."""
+
+    __slots__ = ("_engine", "_make", "_times")
+
+    def __init__(self, make: Callable[[], Quick]) -> None:
+        self._make = make
+        self._times = 0
+        self._engine: Quick | None = None
+
+    def again(self) -> Quick | None:
+        self._times += 1
+        if self._times > 1 and self._engine is None:
+            self._engine = self._make()
+        return self._engine
 
 
-@functools.lru_cache(1024)
-def _quick(text: bytes, zone: str | None, policy: PricingPolicy, taxes_known: bool) -> Quick:
-    return Quick(wire.decode(text), zone, policy, taxes_known=taxes_known)
+@functools.lru_cache(2048)
+def _met(text: bytes, zone: str | None, policy: PricingPolicy, taxes_known: bool) -> _Met:
+    return _Met(lambda: Quick(wire.decode(text), zone, policy, taxes_known=taxes_known))
