@@ -70,18 +70,14 @@ def awaiting(tx: Tx, verdict: Verdict) -> Dispute | None:
     return None if row is None else _dispute(row)
 
 
-def listing(
-    tx: Tx, *, state: str | None = None, partner_id: int | None = None, ended: bool = True, limit: int = 1000
-) -> list[Dispute]:
+def listing(tx: Tx, *, partner_id: int | None = None, ended: bool = True) -> list[Dispute]:
     """Disputes, the one whose deadline is nearest first."""
     statement = _DISPUTE
-    if state is not None:
-        statement = statement.where(disputes.c.state == state)
     if partner_id is not None:
         statement = statement.where(disputes.c.partner_id == partner_id)
     if not ended:
         statement = statement.where(*_ALIVE)
-    return [_dispute(row) for row in tx.execute(statement.order_by(disputes.c.deadline, disputes.c.id).limit(limit))]
+    return [_dispute(row) for row in tx.execute(statement.order_by(disputes.c.deadline, disputes.c.id))]
 
 
 def _row(dispute: Dispute) -> dict[str, Any]:

@@ -139,12 +139,6 @@ def of_cdr(tx: Tx, seq: int, side: Side) -> Issued | None:
     return None if row is None else Issued(**row._mapping)
 
 
-def cdrs_on(tx: Tx, id: int) -> list[int]:
-    """The numbers of the CDRs on an invoice."""
-    rows = select(invoiced_cdrs.c.seq).where(invoiced_cdrs.c.invoice_id == id).order_by(invoiced_cdrs.c.seq)
-    return list(tx.scalars(rows))
-
-
 def find(tx: Tx, number: str) -> Issued | None:
     row = tx.execute(select(*_ISSUED).where(invoices.c.number == number)).one_or_none()
     return None if row is None else Issued(**row._mapping)
@@ -158,20 +152,11 @@ def by_number(tx: Tx, number: str) -> Issued:
     return found
 
 
-def listing(
-    tx: Tx,
-    *,
-    partner_id: int | None = None,
-    direction: str | None = None,
-    state: str | None = None,
-    after_id: int = 0,
-    limit: int = 100,
-) -> list[Issued]:
+def listing(tx: Tx, *, state: str | None = None, after_id: int = 0, limit: int = 100) -> list[Issued]:
     """Invoices in the order in which they were issued."""
     statement = select(*_ISSUED).where(invoices.c.id > after_id)
-    for column, wanted in (("partner_id", partner_id), ("direction", direction), ("state", state)):
-        if wanted is not None:
-            statement = statement.where(invoices.c[column] == wanted)
+    if state is not None:
+        statement = statement.where(invoices.c.state == state)
     return [Issued(**row._mapping) for row in tx.execute(statement.order_by(invoices.c.id).limit(limit))]
 
 

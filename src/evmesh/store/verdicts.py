@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from evmesh.store.prepared import Prepared
 from evmesh.store.schema import cdr_verdicts, objects
@@ -141,14 +141,6 @@ def listing(
         statement = statement.where(cdr_verdicts.c.start < until)
     rows = tx.execute(statement.order_by(cdr_verdicts.c.seq).limit(limit))
     return [(_verdict(row[:-2]), row[-2], row[-1]) for row in rows]
-
-
-def counts(tx: Tx, partner_id: int | None = None) -> dict[str, int]:
-    """How many CDRs have each verdict."""
-    statement = select(cdr_verdicts.c.verdict, func.count()).group_by(cdr_verdicts.c.verdict)
-    if partner_id is not None:
-        statement = statement.where(cdr_verdicts.c.partner_id == partner_id)
-    return {each.verdict: each[1] for each in tx.execute(statement)}
 
 
 def _verdict(values: Iterable[Any]) -> Verdict:

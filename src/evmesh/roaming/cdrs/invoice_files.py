@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from evmesh.billing import einvoice, rules
 from evmesh.billing.errors import BreaksRules
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from evmesh.store.invoices import Issued
 
 Format = Literal["pdf", "ubl", "cii", "json", "csv"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 SUFFIXES: dict[Format, str] = {"pdf": ".pdf", "ubl": ".ubl.xml", "cii": ".cii.xml", "json": ".json", "csv": ".csv"}
 
 
