@@ -7,9 +7,11 @@ import pytest
 
 from evmesh.ports import Document, Partner
 from evmesh.roaming import importing, publish
+from evmesh.roaming.cdrs import posting
 from evmesh.roaming.importing import Candidate
 from evmesh.roaming.node import Node
-from evmesh.store import ledger
+from evmesh.store import ledger, partners
+from tests.billing import charges
 from tests.roaming.calls import EMS, VOLTERA, befriend, cdr
 
 ELSE = ("DE", "ELS")
@@ -82,3 +84,20 @@ async def test_each_partner_owes_its_own(node: Node, emsp: Partner) -> None:
         await hold(node, cdr(id=id, driver=driver), emsp, other)
     assert list(await posted(node, emsp)) == ["SE*VLT*C1"]
     assert list(await posted(node, other)) == ["SE*VLT*C2"]
+
+
+async def test_what_was_posted_before_a_partner_came_back_is_billed_and_counts_once(node: Node, emsp: Partner) -> None:
+    await hold(node, cdr(id="C1", **costing(4)), emsp)
+    await node.store.write(lambda tx: partners.remove(tx, emsp.id))
+    back = await befriend(node)
+    made = charges.invoice(charges.cdr(1, "4", id="C1", currency="SEK"))
+
+    await node.store.write(lambda tx: posting.invoiced(tx, back.id, made))
+
+    assert await node.store.read(lambda tx: ledger.balances(tx, emsp.id)) == {"SEK": {}}
+    assert (await node.store.read(lambda tx: ledger.balances(tx, back.id)))["SEK"]["revenue"] == -4
+
+    await node.store.write(lambda tx: partners.remove(tx, back.id))
+    again = await befriend(node)
+    with pytest.raises(ledger.BilledAlready, match=r"SE\*VLT\*C1 on INV-2026-00001"):
+        await node.store.write(lambda tx: posting.invoiced(tx, again.id, made))

@@ -27,6 +27,7 @@ from evmesh.roaming.node import Node
 from evmesh.store import ledger as book
 from evmesh.store import objects, partners
 from evmesh.store.invoices import Issued
+from evmesh.store.ledger import Posted
 from evmesh.store.objects import Held
 from evmesh.store.transaction import Tx
 
@@ -78,8 +79,9 @@ def _who_pays(tx: Tx, node: Node, held: Held, known: Sequence[Partner]) -> Partn
 
 
 def invoiced(tx: Tx, partner_id: int, invoice: Invoice) -> None:
-    """An invoice between us and a partner was issued. A CDR that is not in the book yet, since it is older than the
-    partner's connection, is posted with it. BilledAlready when one stands on an invoice in the book."""
+    """An invoice between us and a partner was issued. A CDR that is older than the partner's connection is posted with
+    it, and taken back where it was posted for a former connection. BilledAlready when one stands on an invoice in the
+    book."""
     side: Side = "payable" if invoice.direction == "self_billing" else "receivable"
     sign = -1 if invoice.is_credit_note else 1
     cdrs = [
@@ -90,8 +92,14 @@ def invoiced(tx: Tx, partner_id: int, invoice: Invoice) -> None:
     posted = book.find_all(tx, partner_id, f"{side} cdr", [entry.subject for entry in cdrs])
     there = {each.entry.subject for each in posted}
     missing = [entry for entry in cdrs if entry.subject not in there]
+    subjects = [entry.subject for entry in missing]
+    former = _of_former_connections(tx, f"{side} cdr", subjects)
+    for each in former:
+        if each.gathered_by is None:
+            book.reverse(tx, each)
     book.post_all(tx, partner_id, missing)
-    posted += book.find_all(tx, partner_id, f"{side} cdr", [entry.subject for entry in missing])
+    posted += book.find_all(tx, partner_id, f"{side} cdr", subjects)
+    posted += [each for each in former if each.gathered_by is not None]
     billed = [each for each in posted if each.gathered_by is not None]
     if billed:
         other = next(each for each in book.invoices(tx) if each.id == billed[0].gathered_by)
@@ -113,6 +121,12 @@ def invoiced(tx: Tx, partner_id: int, invoice: Invoice) -> None:
     if id is None:
         raise BillingError(f"the ledger has an invoice {invoice.number} that the partner wrote: see evmesh reconcile")
     book.gather(tx, [each.id for each in posted], id)
+
+
+def _of_former_connections(tx: Tx, kind: str, subjects: Sequence[str]) -> list[Posted]:
+    """What stands in the book for partners that were removed; one of them may have come back."""
+    gone = [each.id for each in partners.all_partners(tx, removed=True) if each.status == "removed"]
+    return [posted for id in gone for posted in book.find_all(tx, id, kind, subjects)]
 
 
 def _named(key: str) -> str:
