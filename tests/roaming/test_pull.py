@@ -1,6 +1,7 @@
 """Pulling: what is stored, kept aside, refused, removed, and when the next pull is."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from evmesh.roaming import publish, pull, receive
 from evmesh.roaming.invoicereconciliation.reconcile import WRONG_CDRS
 from evmesh.roaming.node import Node, Roaming
 from evmesh.roaming.pull import RECORDS, PullResult
+from evmesh.roaming.tariffs import receiver
 from evmesh.store import aside, faults, objects, partners, pulls
 from tests.roaming.calls import (
     DOCUMENTS,
@@ -18,6 +20,7 @@ from tests.roaming.calls import (
     VOLTERA,
     Clock,
     Peers,
+    answer,
     befriend,
     call,
     cdr,
@@ -148,6 +151,29 @@ async def test_a_full_pull_removes_what_it_does_not_show_and_brings_back_what_it
     await everything(node, peers, partner, page(a, older))
 
     assert await have(node) == ["A", "B"]
+
+
+@pytest.mark.parametrize("age", [0, -1], ids=["as it was", "older"])
+async def test_what_was_deleted_while_the_list_was_read_does_not_come_back(
+    node: Node, peers: Peers, monkeypatch: pytest.MonkeyPatch, age: float
+) -> None:
+    """The page may be older than the partner's DELETE; the next list has what is there again."""
+    partner = await befriend(node, roles=CPO)
+    (a,) = await tariffs(node, "A")
+    await everything(node, peers, partner, page(a))
+    before = await tariffs(node, "A", at=age)
+
+    async def pages(*_: Any, **__: Any) -> AsyncIterator[Reply]:
+        await answer(receiver.handlers(node), call(partner, "tariffs.receiver.delete", *EMS, "A"))
+        yield page(*before)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(peers, "pages", pages)
+        result = await everything(node, peers, partner)
+    assert (result.complete, result.stale, await have(node)) == (True, 1, [])
+
+    again = await everything(node, peers, partner, page(*before))
+    assert (again.complete, await have(node)) == (True, ["A"])
 
 
 @pytest.mark.parametrize("kind", ["sessions", "cdrs", "tokens"])

@@ -302,7 +302,9 @@ class _Run:
             name = self._name(item)
             try:
                 rule = has_cdrs if self.module == RECORDS else None
-                accepted = receive.accept(tx, self.partner, self.partner.dialect, self.module, item, rule=rule)
+                accepted = receive.accept(
+                    tx, self.partner, self.partner.dialect, self.module, item, rule=rule, listed_at=self.begun_at_change
+                )
             except receive.Foreign as error:
                 self.result.foreign += 1
                 self.result.note(name, [Finding("error", "foreign", "/party_id", error.message, True)])
@@ -311,7 +313,8 @@ class _Run:
                 self._keep_aside(tx, name, item, error)
                 continue
             held = accepted.held
-            if accepted.outcome is Outcome.STALE and held.absent_since is not None:
+            went_before = held.absent_since is not None and held.change <= self.begun_at_change
+            if accepted.outcome is Outcome.STALE and went_before:
                 objects.come_back(tx, held.seq)
                 if self.module == "tariffs":
                     tariff_history.add(tx, held)

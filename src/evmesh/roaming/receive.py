@@ -163,12 +163,14 @@ def accept(
     owner: Party | None = None,
     key_ids: Sequence[str] | None = None,
     rule: Rule | None = None,
+    listed_at: int | None = None,
 ) -> Accepted:
     """Read one object of a partner, check whose it is, and store it: what every way in comes down to.
 
     Without `owner` (a list, a CDR) the object itself says whose it is, or in 2.1.1 the connection does; Foreign when
     that is none of the partner's parties. Unusable when it cannot be read, InvalidParameter when it is not the object
-    that `owner` and `key_ids` name, or a CDR that differs from the one we have.
+    that `owner` and `key_ids` name, or a CDR that differs from the one we have. A list that was begun at the change
+    `listed_at` does not bring back what has gone since: that is stale.
     """
     if owner is None and not spoken.release.owner_in_object:
         owner = partner.parties()[0]
@@ -193,6 +195,8 @@ def accept(
         if not _same_record(wire.decode(known.document), document):
             raise InvalidParameter(f"we have another CDR {ids[0]}, and CDRs do not change")
         return Accepted(Outcome.UNCHANGED, known, read.findings)
+    if listed_at is not None and known is not None and known.absent_since is not None and known.change > listed_at:
+        return Accepted(Outcome.STALE, known, read.findings)
     text = wire.encode(document).decode()
     as_said = text if document is read.wire else wire.encode(read.wire).decode()
     outcome, held = objects.put(
