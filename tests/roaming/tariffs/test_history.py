@@ -14,9 +14,14 @@ from tests.roaming.sessions.charging import publish_all
 CPO = (("CPO", EMS),)
 
 
-async def kept(node: Node, partner_id: int, owner: str = "SE*EMS") -> list[Document]:
+async def kept(node: Node, partner_id: int, owner: str = "SE*EMS") -> list[Document | None]:
+    """The versions; None is a deletion."""
     found = await node.store.read(lambda tx: tariff_history.versions(tx, partner_id, owner, "T1"))
-    return [wire.decode(each.document) for each in found]
+    return [None if each.document is None else wire.decode(each.document) for each in found]
+
+
+def currencies(versions: list[Document | None]) -> list[str | None]:
+    return [each and each["currency"] for each in versions]
 
 
 def in_(currency: str, at: float) -> Document:
@@ -31,7 +36,7 @@ async def test_every_version_that_was_pushed(node: Node, release: str) -> None:
         await answer(receiver.handlers(node), call(partner, "tariffs.receiver.put", *EMS, "T1", body=body))
 
     # The same again is no version, and neither is one that is older than what we have.
-    assert [each["currency"] for each in await kept(node, partner.id)] == ["SEK", "EUR"]
+    assert currencies(await kept(node, partner.id)) == ["SEK", "EUR"]
 
 
 async def test_what_was_patched_and_deleted_stays(node: Node) -> None:
@@ -42,7 +47,7 @@ async def test_what_was_patched_and_deleted_stays(node: Node) -> None:
     await answer(handlers, call(partner, "tariffs.receiver.patch", *EMS, "T1", body={"currency": "EUR"}))
     await answer(handlers, call(partner, "tariffs.receiver.delete", *EMS, "T1"))
 
-    assert [each["currency"] for each in await kept(node, partner.id)] == ["SEK", "EUR"]
+    assert currencies(await kept(node, partner.id)) == ["SEK", "EUR", None]
 
 
 async def test_what_was_pulled(node: Node, peers: Peers) -> None:
@@ -51,7 +56,7 @@ async def test_what_was_pulled(node: Node, peers: Peers) -> None:
         peers.lists["tariffs.sender.list"] = [page(await say(node, "tariffs", in_(currency, at), "2.2.1"))]
         await pull.pull(node, partner, "tariffs", full=True)
 
-    assert [each["currency"] for each in await kept(node, partner.id)] == ["SEK", "EUR"]
+    assert currencies(await kept(node, partner.id)) == ["SEK", "EUR"]
 
 
 async def test_what_we_published(node: Node, clock: Clock) -> None:
@@ -59,7 +64,7 @@ async def test_what_we_published(node: Node, clock: Clock) -> None:
     clock.forward(60)
     await publish_all(node, ("tariffs", tariff(at=1, currency="EUR")))
 
-    assert [(each["currency"], each["last_updated"]) for each in await kept(node, 0, "SE*VLT")] == [
+    assert [each and (each["currency"], each["last_updated"]) for each in await kept(node, 0, "SE*VLT")] == [
         ("SEK", stamp(0)),
         ("EUR", stamp(1)),
     ]
