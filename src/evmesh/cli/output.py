@@ -9,6 +9,8 @@ from typing import Any
 
 from evmesh.base.findings import Finding
 
+_ORDERS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+
 
 class Failure(Exception):
     """What the user is told in one sentence when a command cannot do what was asked."""
@@ -35,7 +37,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        drawn.add_row(*(Text("" if cell is None else harmless(str(cell))) for cell in row))
     if not console.is_terminal:
         endless = console.options.update(max_width=1_000_000)
         console = Console(width=max(Measurement.get(console, endless, drawn).maximum, 20))
@@ -44,7 +46,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
 
 def findings(found: Iterable[Finding]) -> None:
     for finding in found:
-        print(finding)
+        print(harmless(str(finding)))
+
+
+def harmless(text: str) -> str:
+    """A text of whoever, for a terminal: what would give it orders is replaced."""
+    return text.translate(_ORDERS)
 
 
 def finding_counts(found: Iterable[Finding]) -> list[dict[str, Any]]:
