@@ -260,6 +260,8 @@ def test_people_read_it(evmesh: Evmesh, billed: Path) -> None:
         (("show", "INV-9"), "no invoice INV-9"),
         (("export", "INV-9"), "no invoice INV-9"),
         (("mark", "INV-9", "paid"), "no invoice INV-9"),
+        (("list", "--partner", "nobody"), "no partner nobody"),
+        (("table", "--partner", "nobody", "--output", "nothing.csv"), "no partner nobody"),
     ],
 )
 def test_what_there_is_not(evmesh: Evmesh, billed: Path, arguments: tuple[str, ...], said: str) -> None:

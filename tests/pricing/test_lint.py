@@ -147,6 +147,8 @@ BROKEN: list[tuple[str, str, Document]] = [
     ("price_out_of_range", "warning", tariff(element(component("ENERGY", "0.0004", vat=21)))),
     ("price_out_of_range", "warning", tariff(element(component("TIME", "0.10", vat=21)))),
     ("price_out_of_range", "warning", tariff(element(component("PARKING_TIME", 600, vat=21)))),
+    ("negative_bound", "warning", tariff(element(ENERGY, min_kwh=-1))),
+    ("negative_bound", "warning", tariff(element(ENERGY, min_power=-1), element(ENERGY))),
     ("negative_price", "info", tariff(element(component("ENERGY", "-0.1", vat=21)))),
     (
         "price_zero_in_one_tier",

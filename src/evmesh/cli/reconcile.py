@@ -31,7 +31,8 @@ def add_to(app: typer.Typer) -> None:
             "  evmesh -C driver reconcile INV-2026-00017 --before-taxes 1204.50 --after-taxes 1505.63\n"
             "  evmesh -C driver reconcile INV-2026-00017 --paid\n"
             "With amounts the invoice is posted in the ledger; saying others corrects it. A partner that sends no\n"
-            "records has to be named. What does not fit stays among the faults until it does.\n"
+            "records has to be named. A credit note's amounts have a minus: --before-taxes -8.00.\n"
+            "What does not fit stays among the faults until it does.\n"
             "Exit status 1: something does not fit."
         ),
     )(reconcile)
@@ -134,7 +135,7 @@ def _row(each: Received) -> list[Any]:
         each.comparison.listed,
         ", ".join("?" if total.before_taxes is None else f"{total.before_taxes:f}" for total in sums.values()),
         ", ".join("?" if total.after_taxes is None else f"{total.after_taxes:f}" for total in sums.values()),
-        ", ".join(sums),
+        ", ".join(sums if said is None else {**sums, said.currency: None}),
         "" if said is None else f"{said.before_taxes if said.after_taxes is None else said.after_taxes:f}",
         "" if said is None else f"{each.open:f}",
         "; ".join(what),

@@ -64,6 +64,14 @@ def windows(asked: Asked) -> Iterator[Advice]:
             yield Advice("warning", "overnight_weekday", at, text, fix)
 
 
+def negative_bounds(asked: Asked) -> Iterator[Advice]:
+    for element in asked.plan.elements:
+        for name in ("min_kwh", "min_duration", "min_power", "min_current"):
+            if (getattr(element.restrictions, name) or 0) < 0:
+                at = _at(element, "restrictions", name)
+                yield Advice("warning", "negative_bound", at, f"{name} is negative", "leave it out, or correct it")
+
+
 def empty_restrictions(asked: Asked) -> Iterator[Advice]:
     for element in asked.plan.elements:
         given = asked.document["elements"][element.index].get("restrictions")
@@ -159,6 +167,7 @@ RULES: tuple[Rule, ...] = (
     duplicate_dimension,
     gaps_and_dead_prices,
     windows,
+    negative_bounds,
     empty_restrictions,
     dates,
     flats,

@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from evmesh.billing import einvoice, rules
-from evmesh.billing.errors import BreaksRules
+from evmesh.billing.errors import BreaksRules, CannotInvoice
 from evmesh.billing.invoice import Invoice, read
 from evmesh.billing.pdf import pdf
 from evmesh.billing.settings import Billing
-from evmesh.store import invoices
+from evmesh.store import invoices, partners
 
 if TYPE_CHECKING:
     from evmesh.roaming.cdrs.invoicing import Month
@@ -24,16 +24,23 @@ SUFFIXES: dict[Format, str] = {"pdf": ".pdf", "ubl": ".ubl.xml", "cii": ".cii.xm
 async def listed(
     store: Store, *, partner: str | None = None, month: Month | None = None, state: str | None = None
 ) -> list[Issued]:
-    """Invoices in the order in which they were issued: of one partner or driver, of charges of a month, in a state."""
+    """Invoices in the order in which they were issued: of one partner or driver, of charges of a month, in a state.
+    CannotInvoice when nobody is called so."""
     found: list[Issued] = []
+    names = {each.name for each in await store.read(lambda tx: partners.all_partners(tx, removed=True))}
     last = 0
-    while page := await store.read(partial(invoices.listing, state=state, after_id=last, limit=500)):
+    while page := await store.read(partial(invoices.listing, after_id=last, limit=500)):
         last = page[-1].id
+        names.update(each.other_party for each in page)
         found += [
             each
             for each in page
-            if partner in (None, each.other_party) and (month is None or month.holds(each.period_end))
+            if partner in (None, each.other_party)
+            and state in (None, each.state)
+            and (month is None or month.holds(each.period_end))
         ]
+    if partner is not None and partner not in names:
+        raise CannotInvoice(f"there is no partner {partner}, and no invoice to a driver of that contract")
     return found
 
 
