@@ -46,6 +46,13 @@ async def test_it_is_posted_for_a_partner_that_is_told_nothing(node: Node, emsp:
     assert list(await posted(node, emsp)) == ["SE*VLT*C1"]
 
 
+async def test_partners_at_hand_are_not_looked_up(node: Node, emsp: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every CDR of ours comes this way."""
+    monkeypatch.setattr(partners, "all_partners", None)
+    await hold(node, cdr(id="C1"), emsp)
+    assert list(await posted(node, emsp)) == ["SE*VLT*C1"]
+
+
 async def test_a_credit_takes_back_what_was_owed(node: Node, emsp: Partner) -> None:
     await hold(node, cdr(id="C1", **costing(4)), emsp)
     await hold(node, cdr(id="X1", credit=True, credit_reference_id="C1", **costing(-4)), emsp)

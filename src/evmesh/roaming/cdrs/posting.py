@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import chain
 
 from evmesh.billing import checks, ledger
 from evmesh.billing.errors import BillingError
@@ -73,9 +72,9 @@ def _who_pays(tx: Tx, node: Node, held: Held, known: Sequence[Partner]) -> Partn
     country_code, _, party_id = (held.token_party or "").partition("*")
     if not party_id or node.ours((country_code, party_id)) is not None:
         return None
-    mine = (each for each in known if each.owns((country_code, party_id)))
-    others = (each for each in partners.all_partners(tx) if each.owns((country_code, party_id)))
-    return next(chain(mine, others), None)
+    party = country_code, party_id
+    at_hand = next((each for each in known if each.owns(party)), None)
+    return at_hand or next((each for each in partners.all_partners(tx) if each.owns(party)), None)
 
 
 def invoiced(tx: Tx, partner_id: int, invoice: Invoice) -> None:
