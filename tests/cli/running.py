@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from evmesh import config
 from evmesh.cli.app import run
+from evmesh.ocpi import wire
+from evmesh.ports import Document
 from tests.journeys.gate import free_port
 from tests.journeys.processes import Process
 
@@ -36,6 +40,12 @@ class Served:
     def end(self) -> None:
         self.process.end()
 
+    def take_in(self, kind: str, *documents: Document) -> None:
+        """`evmesh import ocpi`."""
+        path = self.folder / f"{kind}.json"
+        path.write_bytes(wire.encode(documents))
+        assert run(["-C", str(self.folder), "import", "ocpi", kind, str(path)]) == 0
+
     def drive(self, what: str, **hand: str) -> dict[str, object]:
         """What a simulated driver does there."""
         from evmesh.stations.controls import key_of
@@ -47,3 +57,18 @@ class Served:
         with urllib.request.urlopen(request) as answer:
             found: dict[str, object] = json.load(answer)
         return found
+
+
+@contextmanager
+def serving(*nodes: Served) -> Iterator[None]:
+    """They run while the block does, end in order, and nothing of ours failed meanwhile."""
+    try:
+        for node in nodes:
+            node.start()
+        yield
+        assert [node.stop() for node in nodes] == [0 for _ in nodes]
+        for node in nodes:
+            assert "Traceback" not in node.process.log.read_text()
+    finally:
+        for node in nodes:
+            node.end()

@@ -1,15 +1,13 @@
 """`evmesh command`: a driver's app on the command line, against a node with simulated stations."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from evmesh.cli.app import run
 from evmesh.sandbox import city
 from tests.cli.conftest import Evmesh
-from tests.cli.running import Served
+from tests.cli.running import Served, serving
 from tests.cli.test_partner import invited, waited_for
 from tests.journeys.platforms import MORNING
 
@@ -33,25 +31,11 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Se
     folder = tmp_path_factory.mktemp("street")
     volt = Served(folder / "volt", "CPO:SE:VLT", settings=SIMULATED)
     driver = Served(folder / "driver", "EMSP:SE:DRV")
-    taken_in(volt, "tariffs", city.tariffs(("SE", "VLT"), MORNING))
-    taken_in(volt, "locations", city.locations(("SE", "VLT"), MORNING, count=4))
-    taken_in(driver, "tokens", city.tokens(("SE", "DRV"), MORNING, count=4))
-    try:
-        volt.start()
-        driver.start()
+    volt.take_in("tariffs", *city.tariffs(("SE", "VLT"), MORNING))
+    volt.take_in("locations", *city.locations(("SE", "VLT"), MORNING, count=4))
+    driver.take_in("tokens", *city.tokens(("SE", "DRV"), MORNING, count=4))
+    with serving(volt, driver):
         yield volt, driver
-        assert (volt.stop(), driver.stop()) == (0, 0)
-        for node in (volt, driver):
-            assert "Traceback" not in node.process.log.read_text()
-    finally:
-        volt.end()
-        driver.end()
-
-
-def taken_in(node: Served, kind: str, documents: list[dict[str, object]]) -> None:
-    path = node.folder / f"{kind}.json"
-    path.write_text(json.dumps(documents, default=float))
-    assert run(["-C", str(node.folder), "import", "ocpi", kind, str(path)]) == 0
 
 
 @pytest.fixture

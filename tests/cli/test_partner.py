@@ -18,7 +18,7 @@ from evmesh.platform import opened
 from evmesh.ports import Document
 from evmesh.store import objects
 from tests.cli.conftest import Evmesh
-from tests.cli.running import Served
+from tests.cli.running import Served, serving
 from tests.journeys.platforms import LOOK_AGAIN, PATIENCE, before_now, by_id
 from tests.roaming.calls import location
 
@@ -30,14 +30,8 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Se
     folder = tmp_path_factory.mktemp("nodes")
     volt = Served(folder / "volt", "CPO:SE:VLT", "CPO:NO:VLT")
     driver = Served(folder / "driver", "EMSP:SE:DRV")
-    try:
-        yield volt.start(), driver.start()
-        assert (volt.stop(), driver.stop()) == (0, 0)
-        for node in (volt, driver):
-            assert "Traceback" not in node.process.log.read_text()
-    finally:
-        volt.end()
-        driver.end()
+    with serving(volt, driver):
+        yield volt, driver
 
 
 def test_serve_says_where_it_answers(nodes: tuple[Served, Served]) -> None:

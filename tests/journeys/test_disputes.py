@@ -10,15 +10,13 @@ from typing import Any
 import pytest
 
 from evmesh import config
-from evmesh.cli.app import run
-from evmesh.ocpi import wire
 from evmesh.ocpi.types import timestamp
 from evmesh.platform import opened
 from evmesh.ports import Document
 from evmesh.sandbox import city
 from evmesh.store import ledger
 from tests.cli.conftest import Evmesh, evmesh  # noqa: F401
-from tests.cli.running import Served
+from tests.cli.running import Served, serving
 from tests.cli.test_partner import invited, waited_for
 from tests.journeys.platforms import MORNING
 from tests.roaming.calls import cdr, tariff
@@ -50,27 +48,15 @@ def charge(id: str, net: str, vat: str, *, began: timedelta) -> Document:
     }  # fmt: skip
 
 
-def take_in(node: Served, kind: str, *documents: Document) -> None:
-    path = node.folder / f"{kind}.json"
-    path.write_bytes(wire.encode(documents))
-    assert run(["-C", str(node.folder), "import", "ocpi", kind, str(path)]) == 0
-
-
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[tuple[Served, Served]]:
     volt = Served(tmp_path / "volt", "CPO:SE:VLT")
     driver = Served(tmp_path / "driver", "EMSP:SE:DRV")
-    take_in(volt, "tariffs", PRICE)
-    take_in(volt, "locations", *city.locations(VLT, MORNING, count=1))
-    take_in(driver, "tokens", *city.tokens(DRV, MORNING, count=4))
-    try:
-        yield volt.start(), driver.start()
-        assert (volt.stop(), driver.stop()) == (0, 0)
-        for node in (volt, driver):
-            assert "Traceback" not in node.process.log.read_text()
-    finally:
-        volt.end()
-        driver.end()
+    volt.take_in("tariffs", PRICE)
+    volt.take_in("locations", *city.locations(VLT, MORNING, count=1))
+    driver.take_in("tokens", *city.tokens(DRV, MORNING, count=4))
+    with serving(volt, driver):
+        yield volt, driver
 
 
 @pytest.mark.parametrize("release", ["2.2.1", "2.3.0"])
@@ -83,11 +69,11 @@ def test_from_a_wrong_cdr_to_a_right_one(evmesh: Evmesh, nodes: tuple[Served, Se
     assert connected.status == 0, connected
     waited_for(driver, "tariffs", lambda found: len(found) == 1)
     waited_for(volt, "tokens", bool)
-    take_in(
-        volt, "cdrs",
+    volt.take_in(
+        "cdrs",
         charge("ROUNDS", "1.20", "0.30", began=timedelta(hours=1)),
         charge("WRONG", "9", "2.25", began=timedelta(hours=3)),
-    )  # fmt: skip
+    )
     waited_for(driver, "cdrs", lambda found: len(found) == 2)
 
     found = {each["cdr"]: each for each in evmesh("-C", driver.folder, "cdrs", "list", "--json").json}

@@ -22,10 +22,9 @@ from evmesh.sandbox import city
 from evmesh.store import ledger
 from tests.billing.charges import VOLT
 from tests.cli.conftest import Evmesh, evmesh  # noqa: F401
-from tests.cli.running import Served
+from tests.cli.running import Served, serving
 from tests.cli.test_partner import invited, waited_for
 from tests.journeys.platforms import MORNING, Market, charged, named
-from tests.journeys.test_disputes import take_in
 from tests.roaming.calls import cdr
 
 VLT, DRV = ("SE", "VLT"), ("SE", "DRV")
@@ -71,15 +70,9 @@ def charge(number: int, net: str) -> Document:
 def nodes(tmp_path: Path) -> Iterator[tuple[Served, Served]]:
     volt = Served(tmp_path / "volt", "CPO:SE:VLT", settings=SETTINGS)
     driver = Served(tmp_path / "driver", "EMSP:SE:DRV")
-    take_in(driver, "tokens", *city.tokens(DRV, MORNING, count=4))
-    try:
-        yield volt.start(), driver.start()
-        assert (volt.stop(), driver.stop()) == (0, 0)
-        for node in (volt, driver):
-            assert "Traceback" not in node.process.log.read_text()
-    finally:
-        volt.end()
-        driver.end()
+    driver.take_in("tokens", *city.tokens(DRV, MORNING, count=4))
+    with serving(volt, driver):
+        yield volt, driver
 
 
 def test_from_the_charge_to_two_books_that_show_nothing_open(evmesh: Evmesh, nodes: tuple[Served, Served]) -> None:  # noqa: F811
@@ -94,7 +87,7 @@ def test_from_the_charge_to_two_books_that_show_nothing_open(evmesh: Evmesh, nod
     invitation = by_volt("partner", "invite", "driver")
     by_driver("partner", "connect", *invited(invitation), "--name", "volt", "--release", "2.3.0")
     waited_for(volt, "tokens", bool)
-    take_in(volt, "cdrs", charge(1, "12.3456"), charge(2, "0.1"), charge(3, "7"))
+    volt.take_in("cdrs", charge(1, "12.3456"), charge(2, "0.1"), charge(3, "7"))
     waited_for(driver, "cdrs", lambda found: len(found) == 3)
     assert [each["not_billed"] for each in by_volt("ledger", "balances")] == ["19.4456"]
     assert [each["not_billed"] for each in by_driver("ledger", "balances")] == ["19.4456"]
