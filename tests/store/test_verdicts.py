@@ -61,3 +61,6 @@ async def test_who_has_to_do_with_a_charge(store: Store, fields: dict[str, Any],
     found = await store.read(lambda tx: verdicts.neighbours(tx, mine))
 
     assert [each.seq for each in found] == ([2] if seen else [])
+    assert await store.read(lambda tx: verdicts.acquainted(tx, 0, 2)) == ({1, 2} if seen else set())
+    assert await store.read(lambda tx: verdicts.acquainted(tx, 1, 2)) == ({2} if seen else set())
+    assert await store.read(lambda tx: verdicts.acquainted(tx, 2, 9)) == set()

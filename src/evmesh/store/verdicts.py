@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, exists, func, or_, select
 
 from evmesh.store.prepared import Prepared
 from evmesh.store.schema import cdr_verdicts, objects
@@ -82,6 +82,30 @@ _NEIGHBOURS = Prepared(
     .order_by(cdr_verdicts.c.seq)
 )
 
+_one, _other = cdr_verdicts.alias("one"), cdr_verdicts.alias("other")
+_AT_ONE_TIME = (
+    _other.c.start < _one.c.end,
+    _other.c.start >= bindparam("since"),
+    _other.c.end > _one.c.start,
+    _other.c.seq != _one.c.seq,
+)
+_STRETCH = _one.c.seq > bindparam("after"), _one.c.seq <= bindparam("until")
+_EARLIEST = Prepared(select(func.min(_one.c.start)).where(*_STRETCH))
+_ACQUAINTED = Prepared(
+    select(_one.c.seq).where(
+        *_STRETCH,
+        or_(
+            exists().where(_other.c.token == _one.c.token, *_AT_ONE_TIME),
+            exists().where(_other.c.evse == _one.c.evse, *_AT_ONE_TIME),
+            exists().where(
+                _other.c.partner_id == _one.c.partner_id,
+                _other.c.session == _one.c.session,
+                _other.c.seq != _one.c.seq,
+            ),
+        ),
+    )
+)
+
 
 def put(tx: Tx, verdicts: Sequence[Verdict]) -> None:
     """Keep verdicts, each in place of the former one."""
@@ -113,6 +137,15 @@ def neighbours(tx: Tx, charge: Charge) -> list[Neighbour]:
         since=charge.start - LONGEST_CHARGE,
     )
     return [Neighbour(*row) for row in rows]
+
+
+def acquainted(tx: Tx, after_seq: int, until_seq: int) -> set[int]:
+    """Which CDRs of a stretch that have verdicts may have neighbours: the others surely have none."""
+    earliest: datetime | None = _EARLIEST.value(tx, after=after_seq, until=until_seq)
+    if earliest is None:
+        return set()
+    rows = _ACQUAINTED.rows(tx, after=after_seq, until=until_seq, since=earliest - LONGEST_CHARGE)
+    return {seq for (seq,) in rows}
 
 
 def listing(

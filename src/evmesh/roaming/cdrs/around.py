@@ -65,8 +65,10 @@ class Around:
         findings: Sequence[Finding],
         *,
         received_at: datetime,
+        alone: bool = False,
     ) -> Seen:
-        """What there is to see around a CDR. `findings` are those of its reading."""
+        """What there is to see around a CDR. `findings` are those of its reading. Where it is known to be `alone`, no
+        other CDRs are looked for."""
         charge = _charge(held, cdr)
         place = cdr.get("cdr_location") or {}
         contract = disputes.contract_of(self.node, partner)
@@ -84,7 +86,7 @@ class Around:
             power_kw=None if evse is None else evse.get(str(place.get("connector_id")).casefold()),
             session=self._session(partner, spoken, held, cdr),
             session_expected=cdr.get("session_id") is not None and partner.endpoint("sessions", "SENDER") is not None,
-            **self._others(charge),
+            **({} if alone else self._others(charge)),
         )
         case = Case(
             cdr=cdr,

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -84,7 +83,7 @@ class Anew(msgspec.Struct, frozen=True):
     """What judging a stretch anew gave: how many CDRs got each verdict, and the verdicts that are not what they were.
     `first` are the numbers of CDRs that had none."""
 
-    found: Counter[str]
+    found: dict[str, int]
     changed: list[Verdict]
     first: set[int]
 
@@ -94,6 +93,7 @@ def look(tx: Tx, node: Node, stretch: Stretch) -> list[tuple[Seen, Verdict | Non
     that lasted as long as judging takes would keep SQLite from cutting back its log."""
     known = {each.id: each for each in partners.all_partners(tx, removed=True)}
     former = verdicts.between(tx, stretch.after, stretch.until)
+    acquainted = verdicts.acquainted(tx, stretch.after, stretch.until)
     around = Around(tx, node)
     found = []
     for held in objects.listing(
@@ -107,7 +107,8 @@ def look(tx: Tx, node: Node, stretch: Stretch) -> list[tuple[Seen, Verdict | Non
     ):
         before = former.get(held.seq)
         if before is None or stretch.asks_for(before.start):
-            seen = _looked_again(around, known[held.partner_id], held, before)
+            alone = held.seq not in acquainted
+            seen = _looked_again(around, known[held.partner_id], held, before, alone=alone)
             if stretch.asks_for(seen.charge.start):
                 found.append((seen, before))
     return found
@@ -115,10 +116,10 @@ def look(tx: Tx, node: Node, stretch: Stretch) -> list[tuple[Seen, Verdict | Non
 
 def anew(looked: Iterable[tuple[Seen, Verdict | None]], checked_at: datetime) -> Anew:
     """Judge CDRs anew, and write nothing: `keep` does."""
-    given = Anew(Counter(), [], set())
+    given = Anew({}, [], set())
     for seen, before in looked:
         verdict = _verdict(seen, checked_at)
-        given.found[verdict.verdict] += 1
+        given.found[verdict.verdict] = given.found.get(verdict.verdict, 0) + 1
         if before is None:
             given.first.add(verdict.seq)
         if before is None or msgspec.structs.replace(verdict, checked_at=before.checked_at) != before:
@@ -129,29 +130,30 @@ def anew(looked: Iterable[tuple[Seen, Verdict | None]], checked_at: datetime) ->
 def keep(tx: Tx, node: Node, given: Anew) -> None:
     """Write the verdicts that `anew` gave, perhaps in another process.
 
-    CDRs that had no verdict did not see each other there: those that have to do with others are judged once more.
+    CDRs that had no verdict saw no others there: those that have to do with others are judged once more.
     """
     verdicts.put(tx, given.changed)
+    acquainted = verdicts.acquainted(tx, min(given.first) - 1, max(given.first)) if given.first else set()
     for verdict in given.changed:
         if verdict.is_credit and verdict.report["by"] == "original":
             credit = objects.by_seq(tx, verdict.seq)
             if credit is not None:
                 # What it takes back came later than the credit.
                 faults.close_fault(tx, UNKNOWN_ORIGINAL, f"cdrs {credit.owner}*{credit.id}")
-        if verdict.seq in given.first and verdicts.neighbours(tx, verdict):
+        if verdict.seq in given.first and verdict.seq in acquainted:
             held, partner = objects.by_seq(tx, verdict.seq), partners.get(tx, verdict.partner_id)
             if held is not None and partner is not None:
                 again(tx, node, partner, held)
 
 
-def _looked_again(around: Around, partner: Partner, held: Held, former: Verdict | None) -> Seen:
+def _looked_again(around: Around, partner: Partner, held: Held, former: Verdict | None, *, alone: bool = False) -> Seen:
     spoken = dialect(held.release)
     owner = held.country_code, held.party_id
     read = wire.read("CDR", held.wire_or_document.encode(), spoken, receive.their_context(around.tx, partner, owner))
     # Where the partner's own words are the canonical ones, they were just read.
     cdr = read.document if held.wire is None and read.document is not None else wire.decode(held.document)
     received_at = held.last_updated if former is None else parse_timestamp(former.report["received_at"])
-    return around.look(partner, spoken, held, cdr, read.findings, received_at=received_at)
+    return around.look(partner, spoken, held, cdr, read.findings, received_at=received_at, alone=alone)
 
 
 def _verdict(seen: Seen, checked_at: datetime) -> Verdict:
