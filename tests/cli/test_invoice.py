@@ -310,6 +310,7 @@ def test_a_setting_that_is_wrong_is_named(evmesh: Evmesh, volt: Path, setting: s
         (("--month", "2026-05"), "--partner, --driver or --drivers"),
         (("--month", "2026-05", "--driver", "X", "--drivers"), "--partner, --driver or --drivers"),
         (("--month", "May", "--partner", "drive"), "no month"),
+        (("--month", "9999-12", "--partner", "drive"), "no month"),
         (("--month", "2026-05", "--partner", "drive", "--date", "soon"), "no date"),
         (("--month", "2026-05", "--driver", "X", "--self-billing"), "bills us nothing"),
     ],

@@ -66,6 +66,7 @@ def test_a_statement_tells_every_entry_and_what_is_open_after_it(evmesh: Evmesh,
     assert (last["date"], last["postings"]) == ("2026-06-20", {"invoices_payable": "5", "bank": "-5"})
     assert "8 entries" in evmesh("-C", two_way, "ledger", "statement", "drive").out
     assert "0 entries" in evmesh("-C", two_way, "ledger", "statement", "drive", "--currency", "SEK").out
+    assert "0 entries" not in evmesh("-C", two_way, "ledger", "statement", "drive", "--currency", "eur").out
 
 
 def test_what_both_owe_is_set_against_each_other(evmesh: Evmesh, two_way: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_partner_without_records_is_named(node: Path, evmesh: Evmesh) -> None:
 
 
 def test_two_partners_may_give_the_same_number(node: Path, evmesh: Evmesh) -> None:
-    amount = ("--before-taxes", "8", "--currency", "SEK")
+    amount = ("--before-taxes", "8", "--currency", "sek")
     assert evmesh("-C", node, "reconcile", "INV-R1", *amount, "--partner", "other").status == 0
     assert "name the --partner" in evmesh("-C", node, "reconcile", "INV-R1", *amount).sentence
     (found,) = evmesh("-C", node, "reconcile", "INV-R1", "--partner", "fjord", "--json").json
@@ -101,6 +101,8 @@ def test_what_is_misused_is_said(node: Path, evmesh: Evmesh) -> None:
         assert "name it" in evmesh("-C", node, "reconcile", *words).misuse
     for amount in ("nine", "NaN"):
         assert "no amount" in evmesh("-C", node, "reconcile", "INV-R1", "--before-taxes", amount).misuse
+    amount = ("--before-taxes", "9", "--currency", "XKR")
+    assert "no currency is called 'XKR'" in evmesh("-C", node, "reconcile", "INV-R1", *amount).misuse
     assert "--before-taxes too" in evmesh("-C", node, "reconcile", "INV-R1", "--after-taxes", "9").misuse
     assert "no date" in evmesh("-C", node, "reconcile", "INV-R1", "--paid", "--date", "soon").misuse
     assert "not paid" in evmesh("-C", node, "reconcile", "INV-R1", "--paid", "--withdrawn").misuse

@@ -104,11 +104,12 @@ def statement(
     import msgspec
 
     begin = None if since is None else day(since, "--since")
+    code = None if currency is None else currency.upper()
 
     def ask(tx: Tx) -> list[Posted]:
         from evmesh.store import ledger
 
-        return [posted for each in _partners(tx, partner) for posted in ledger.entries(tx, each.id, currency)]
+        return [posted for each in _partners(tx, partner) for posted in ledger.entries(tx, each.id, code)]
 
     posted = _read(context, ask)
     rows = [row for row in _rows(posted) if begin is None or row["date"] >= begin]

@@ -68,6 +68,7 @@ def reconcile(
     if withdrawn and (paid or net is not None):
         raise typer.BadParameter("an error has no amount and is not paid", param_hint="--withdrawn")
     on = None if day is None else days.day(day)
+    money = None if currency is None else _currency(currency)
 
     def work(tx: Tx) -> list[Received]:
         from evmesh.roaming.invoicereconciliation import incoming
@@ -76,7 +77,7 @@ def reconcile(
         if net is not None:
             (whose, number) = found[0]
             incoming.say(
-                tx, whose, number, before_taxes=net, after_taxes=gross, currency=currency,
+                tx, whose, number, before_taxes=net, after_taxes=gross, currency=money,
                 day=None if paid else on,
             )  # fmt: skip
         if paid:
@@ -181,3 +182,11 @@ def _amount(text: str | None, option: str) -> Decimal | None:
     if found is not None and not found.is_finite():
         raise typer.BadParameter(f"{text!r} is no amount such as 1204.50", param_hint=option)
     return found
+
+
+def _currency(code: str) -> str:
+    from evmesh.pricing.currencies import minor_unit
+
+    if minor_unit(code.upper()) is None:
+        raise typer.BadParameter(f"no currency is called {code!r}", param_hint="--currency")
+    return code.upper()

@@ -49,6 +49,8 @@ class Month(msgspec.Struct, frozen=True):
     def read(cls, text: str) -> Month:
         """ValueError when it is no month."""
         moment = datetime.strptime(text, "%Y-%m")
+        if moment.year == datetime.max.year:
+            raise ValueError("a month needs one after it")
         return cls(moment.year, moment.month)
 
     @property
