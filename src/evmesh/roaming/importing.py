@@ -26,6 +26,7 @@ from evmesh.roaming import kinds, publish
 from evmesh.roaming.invoicereconciliation.sender import KIND as RECORDS
 from evmesh.roaming.invoicereconciliation.sender import invoiced_to
 from evmesh.roaming.node import Node
+from evmesh.store import deliveries, invoices, objects
 from evmesh.store import partners as partners_table
 from evmesh.store.objects import Outcome
 from evmesh.store.transaction import Tx
@@ -142,7 +143,8 @@ async def take(
             imported.findings.extend((candidate.position, finding) for finding in candidate.findings)
             document = candidate.document
             objections = [] if document is None else _objections(node, kind, document)
-            imported.findings.extend((candidate.position, finding) for finding in objections)
+            new = (finding for finding in objections if finding not in candidate.findings)
+            imported.findings.extend((candidate.position, finding) for finding in new)
             if document is None or objections:
                 imported.refused += 1
             else:
@@ -153,26 +155,37 @@ async def take(
 
 
 async def _store(node: Node, kind: str, good: list[tuple[str, Document]], imported: Imported) -> None:
-    def all_of_them(tx: Tx) -> list[Outcome | None]:
+    def all_of_them(tx: Tx) -> list[Outcome | Finding]:
         partners = [p for p in partners_table.all_partners(tx) if p.status == "registered"]
         return [_put(tx, node, kind, document, partners) for _, document in good]
 
     if not good:
         return
     for (position, _), outcome in zip(good, await node.store.write(all_of_them), strict=True):
-        if outcome is None:
-            message = "none of its CDRs is held, so nobody knows between whom the invoice is"
-            imported.findings.append((position, Finding("error", "no_cdrs", "/cdrs", message, True)))
-        name = "refused" if outcome is None else outcome.value
+        if isinstance(outcome, Finding):
+            imported.findings.append((position, outcome))
+        name = "refused" if isinstance(outcome, Finding) else outcome.value
         setattr(imported, name, getattr(imported, name) + 1)
 
 
-def _put(tx: Tx, node: Node, kind: str, document: Document, partners: Sequence[Partner]) -> Outcome | None:
-    """None for a record of an invoice that is for nobody."""
+def _put(tx: Tx, node: Node, kind: str, document: Document, partners: Sequence[Partner]) -> Outcome | Finding:
+    """What became of it, or why it cannot be taken."""
     to = invoiced_to(tx, document) if kind == RECORDS else None
     if kind == RECORDS and to is None:
-        return None
+        message = "none of its CDRs is held, so nobody knows between whom the invoice is"
+        return Finding("error", "no_cdrs", "/cdrs", message, True)
+    if kind == "cdrs" and _changes_what_is_out(tx, document, partners):
+        message = "a partner has it, or it is invoiced, and CDRs do not change: credit it and bill it anew"
+        return Finding("error", "cdr_is_out", "", message, True)
     return publish.put_own(tx, node, kind, document, partners=partners, to=to)[0]
+
+
+def _changes_what_is_out(tx: Tx, cdr: Document, partners: Sequence[Partner]) -> bool:
+    held = objects.get(tx, "cdrs", kinds.own_key("cdrs", cdr))
+    if held is None or held.document == wire.encode(cdr).decode() or held.last_updated > kinds.last_updated(cdr):
+        return False
+    told = any(deliveries.told_of(tx, partner.id, held.seq) for partner in partners)
+    return told or bool(invoices.invoiced(tx, [held.seq], "partner"))
 
 
 def _objections(node: Node, kind: str, document: Document) -> list[Finding]:
