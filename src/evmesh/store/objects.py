@@ -16,7 +16,7 @@ An object that is gone is marked, not deleted: what was charged there still refe
 from __future__ import annotations
 
 import functools
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from datetime import datetime
 from enum import Enum
 from typing import Literal
@@ -223,6 +223,18 @@ def find(tx: Tx, kind: str, id: str, *, partner_id: int | None = None, absent: b
         rows = _BY_ID_OF.rows(tx, kind=kind, folded_id=id.casefold(), partner_id=partner_id)
     found = (Held(*row) for row in rows)
     return [held for held in found if absent or held.absent_since is None]
+
+
+def held_ids(tx: Tx, kind: str, ids: Iterable[str], *, partner_id: int | None = None) -> set[str]:
+    """Which of these folded ids there is anything of, or anything of one partner, gone or not."""
+    found: set[str] = set()
+    asked = list(ids)
+    for start in range(0, len(asked), _CHUNK):
+        there = [objects.c.kind == kind, objects.c.folded_id.in_(asked[start : start + _CHUNK])]
+        if partner_id is not None:
+            there.append(objects.c.partner_id == partner_id)
+        found.update(tx.scalars(select(objects.c.folded_id).where(*there)))
+    return found
 
 
 def token_of_contract(tx: Tx, contract_id: str) -> Held | None:

@@ -55,6 +55,17 @@ class Around:
         self.node = node
         self._known: dict[Any, Any] = {}
         self._versions: dict[tuple[int, str, str], list[_Reign]] = {}
+        self._cards: dict[str, bool] = {}
+        self._without_session: set[str] = set()
+
+    def ahead(self, cdrs: Sequence[Document]) -> None:
+        """Ask at once what looking around each of these would ask: which cards are ours, and which Sessions there are
+        not."""
+        cards = {str((cdr.get("cdr_token") or {}).get("uid")).casefold() for cdr in cdrs}
+        ours = objects.held_ids(self.tx, "tokens", cards, partner_id=OURS)
+        self._cards = {card: card in ours for card in cards}
+        sessions = {str(cdr.get("session_id")).casefold() for cdr in cdrs}
+        self._without_session = sessions - objects.held_ids(self.tx, "sessions", sessions)
 
     def look(
         self,
@@ -122,7 +133,8 @@ class Around:
         if not uid:
             held = objects.token_of_contract(self.tx, contract_id)
             return held is not None and held.partner_id == OURS
-        return any(held.partner_id == OURS for held in objects.find(self.tx, "tokens", uid, absent=True))
+        ours = self._cards.get(uid.casefold())
+        return bool(objects.find(self.tx, "tokens", uid, partner_id=OURS, absent=True)) if ours is None else ours
 
     def _location(self, partner: Partner, spoken: Dialect, held: Held, place: Document) -> _Place | None:
         if not place.get("id"):
@@ -136,7 +148,7 @@ class Around:
         return location
 
     def _session(self, partner: Partner, spoken: Dialect, held: Held, cdr: Document) -> Document | None:
-        if cdr.get("session_id") is None:
+        if cdr.get("session_id") is None or str(cdr["session_id"]).casefold() in self._without_session:
             return None
         owner = (held.country_code, held.party_id)
         found = receive.theirs(self.tx, partner, spoken, "sessions", owner, (cdr["session_id"],), absent=True)

@@ -55,14 +55,14 @@ def received(
 
 def again(tx: Tx, node: Node, partner: Partner, held: Held) -> Verdict:
     """Judge anew a CDR that we hold; its tariffs are still those of its time. Nothing else happens."""
-    verdict = _verdict(_looked_again(Around(tx, node), partner, held, verdicts.get(tx, held.seq)), now(tx))
+    verdict = _verdict(_seen(tx, node, partner, held), now(tx))
     verdicts.put(tx, [verdict])
     return verdict
 
 
 def case_of(tx: Tx, node: Node, partner: Partner, held: Held) -> Case:
     """What a CDR that we hold is judged by."""
-    return _looked_again(Around(tx, node), partner, held, verdicts.get(tx, held.seq)).case
+    return _seen(tx, node, partner, held).case
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,23 +94,27 @@ def look(tx: Tx, node: Node, stretch: Stretch) -> list[tuple[Seen, Verdict | Non
     known = {each.id: each for each in partners.all_partners(tx, removed=True)}
     former = verdicts.between(tx, stretch.after, stretch.until)
     acquainted = verdicts.acquainted(tx, stretch.after, stretch.until)
+    asked = [
+        (held, former.get(held.seq), *_reread(tx, known[held.partner_id], held))
+        for held in objects.listing(
+            tx,
+            "cdrs",
+            theirs=True,
+            partner_id=stretch.partner_id,
+            after_seq=stretch.after,
+            until_seq=stretch.until,
+            limit=None,
+        )
+        if held.seq not in former or stretch.asks_for(former[held.seq].start)
+    ]
     around = Around(tx, node)
+    around.ahead([cdr for _, _, cdr, _ in asked])
     found = []
-    for held in objects.listing(
-        tx,
-        "cdrs",
-        theirs=True,
-        partner_id=stretch.partner_id,
-        after_seq=stretch.after,
-        until_seq=stretch.until,
-        limit=None,
-    ):
-        before = former.get(held.seq)
-        if before is None or stretch.asks_for(before.start):
-            alone = held.seq not in acquainted
-            seen = _looked_again(around, known[held.partner_id], held, before, alone=alone)
-            if stretch.asks_for(seen.charge.start):
-                found.append((seen, before))
+    for held, before, cdr, findings in asked:
+        alone = held.seq not in acquainted
+        seen = _looked_again(around, known[held.partner_id], held, before, cdr, findings, alone=alone)
+        if stretch.asks_for(seen.charge.start):
+            found.append((seen, before))
     return found
 
 
@@ -146,14 +150,33 @@ def keep(tx: Tx, node: Node, given: Anew) -> None:
                 again(tx, node, partner, held)
 
 
-def _looked_again(around: Around, partner: Partner, held: Held, former: Verdict | None, *, alone: bool = False) -> Seen:
-    spoken = dialect(held.release)
+def _seen(tx: Tx, node: Node, partner: Partner, held: Held) -> Seen:
+    former = verdicts.get(tx, held.seq)
+    return _looked_again(Around(tx, node), partner, held, former, *_reread(tx, partner, held))
+
+
+def _reread(tx: Tx, partner: Partner, held: Held) -> tuple[Document, Sequence[Finding]]:
+    """A CDR that we hold, and the findings of its reading."""
     owner = held.country_code, held.party_id
-    read = wire.read("CDR", held.wire_or_document.encode(), spoken, receive.their_context(around.tx, partner, owner))
+    context = receive.their_context(tx, partner, owner)
+    read = wire.read("CDR", held.wire_or_document.encode(), dialect(held.release), context)
     # Where the partner's own words are the canonical ones, they were just read.
     cdr = read.document if held.wire is None and read.document is not None else wire.decode(held.document)
+    return cdr, read.findings
+
+
+def _looked_again(
+    around: Around,
+    partner: Partner,
+    held: Held,
+    former: Verdict | None,
+    cdr: Document,
+    findings: Sequence[Finding],
+    *,
+    alone: bool = False,
+) -> Seen:
     received_at = held.last_updated if former is None else parse_timestamp(former.report["received_at"])
-    return around.look(partner, spoken, held, cdr, read.findings, received_at=received_at, alone=alone)
+    return around.look(partner, dialect(held.release), held, cdr, findings, received_at=received_at, alone=alone)
 
 
 def _verdict(seen: Seen, checked_at: datetime) -> Verdict:
