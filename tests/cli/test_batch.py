@@ -109,6 +109,9 @@ def test_what_cannot_be_is_said(evmesh: Evmesh, source: Path, tmp_path: Path, mo
     assert "no time zone" in evmesh("batch", source, *by, "--timezone", "Europe/Nowhere").sentence
     there = (*by, "--timezone", ZONE)
     assert "no column 'cdr'" in evmesh("batch", source, *there, "--column", "cdr").sentence
+    # The last --output counts.
+    assert "another file" in evmesh("batch", source, *there, "--output", source).sentence
+    assert "no such folder" in evmesh("batch", source, *there, "--output", tmp_path / "away" / "out.parquet").sentence
     assert "no such file" in evmesh("batch", tmp_path / "none.parquet", *there).sentence
     assert "tariff.json" in evmesh("batch", tmp_path / "tariff.json", *there).sentence
     assert "belong together" in evmesh("batch", source, *there, "--engine", "dask").misuse

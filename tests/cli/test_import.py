@@ -131,7 +131,9 @@ def test_a_file_that_is_nothing_of_all_that_is_said(
 ) -> None:
     path = tmp_path / "odd"
     path.write_bytes(content)
-    assert words in evmesh("-C", volt, "import", "ocpi", "locations", path).sentence
+    said = evmesh("-C", volt, "import", "ocpi", "locations", path).sentence
+    assert words in said
+    assert str(path) in said
 
 
 def test_a_file_that_is_not_there_is_said(evmesh: Evmesh, volt: Path) -> None:

@@ -101,6 +101,10 @@ def price_file(source: Path, target: Path, column: str, task: Task, run: Run, ha
         raise Failure("Parquet needs the extra analytics: pip install 'evmesh[analytics]'") from None
     if not source.exists():
         raise Failure(f"{source}: there is no such file")
+    if target.exists() and target.samefile(source):
+        raise Failure(f"{target} holds the CDRs: write the prices to another file")
+    if not target.parent.is_dir():
+        raise Failure(f"{target.parent}: there is no such folder")
     try:
         lazy = polars.scan_parquet(source)
         if column not in lazy.collect_schema().names():

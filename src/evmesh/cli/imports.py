@@ -153,11 +153,15 @@ def _import(
     content = read_bytes(file)
 
     async def work(node: Node) -> Imported:
+        from evmesh.ocpi.status_codes import NotJson
         from evmesh.roaming import importing
 
-        taken, expected = found(node, content)
-        with progress(f"{kind} from {file}", expected) as advance:
-            return await importing.take(node, kind, taken, advance)
+        try:
+            taken, expected = found(node, content)
+            with progress(f"{kind} from {file}", expected) as advance:
+                return await importing.take(node, kind, taken, advance)
+        except NotJson as error:
+            raise Failure(f"{file}: {error.message}") from None
 
     imported = with_node(context, work)
     if json:
