@@ -281,6 +281,7 @@ def test_no_reading_is_passed_over_that_gives_the_claim(
     with (
         patch.object(checking, "matters", return_value=True),
         patch.object(checking, "zone_matters", return_value=True),
+        patch.object(checking._Search, "in_reach", return_value=True),
     ):
         assert check(claim, [document], ZONE) == found
 

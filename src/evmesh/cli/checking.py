@@ -146,9 +146,9 @@ def _begin(folder: Path) -> None:
     from evmesh.config import load
     from evmesh.platform import opened
 
-    # A stretch makes many documents and no rings: looking for those all the time would take a tenth of it.
+    # A stretch makes many documents and hardly a ring: those are looked for when it is over.
     gc.freeze()
-    gc.set_threshold(100_000)
+    gc.disable()
     # Whoever stops the command is answered by the process that writes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     loop = asyncio.new_event_loop()
@@ -159,10 +159,14 @@ def _begin(folder: Path) -> None:
 
 def _by_hand(stretch: Stretch) -> bytes:
     """What is found goes from process to process in fewer bytes and less time than pickle would take."""
+    import gc
+
     import msgspec
 
     loop, node = _hand
-    return msgspec.msgpack.encode(loop.run_until_complete(_anew(node, stretch)))
+    given = msgspec.msgpack.encode(loop.run_until_complete(_anew(node, stretch)))
+    gc.collect()
+    return given
 
 
 async def _anew(node: Node, stretch: Stretch) -> Anew:

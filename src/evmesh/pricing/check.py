@@ -163,11 +163,12 @@ class _Search:
 
     def found(self) -> tuple[Habit, ...]:
         readings = [reading for reading in READINGS if self.may_matter(reading)]
-        for habit in (*ROUNDINGS, *readings):
+        for habit in (*(ROUNDINGS if self.in_reach(self.policy, self.zone) else ()), *readings):
             if self.gives_claim(habit):
                 return (habit,)
         for reading in readings:
-            if self.matters(reading):
+            policy, zone = reading.policy(self.policy), self.zone_of(reading)
+            if self.matters(reading) and (reading.swapped or self.in_reach(policy, zone)):
                 for rounding in ROUNDINGS:
                     if self.gives_claim(reading, rounding):
                         return (reading, rounding)
@@ -185,10 +186,23 @@ class _Search:
         """Whether the reading changes anything for this charge, so that a pair is worth a try."""
         if reading.swapped or reading.gross != "own":
             return True
-        zone = self.zone if reading.zone == "as_given" else self.other_zone(reading.zone)
+        zone = self.zone_of(reading)
         if reading.zone != "as_given" and zone is None:
             return False
         return self.total(reading.policy(self.policy), zone) != self.total(self.policy, self.zone)
+
+    def zone_of(self, reading: Habit) -> str | None:
+        return self.zone if reading.zone == "as_given" else self.other_zone(reading.zone)
+
+    def in_reach(self, policy: PricingPolicy, zone: str | None) -> bool:
+        """Whether the claim is so near that rounding could give it: no line moves by more than a coin, and the total
+        by no more than its last digit."""
+        total = self.total(policy, zone)
+        if total is None or total.net is None or self.claim.amount.net is None:
+            return True
+        lines = len(self.bills[_unfinished(policy), zone].lines)
+        reach = Fraction(lines, 10**policy.round_each_places) + Fraction(2, 10**self.claim.digits)
+        return abs(total.net - self.claim.amount.net) <= reach
 
     def gives_claim(self, *habits: Habit) -> bool:
         policy, zone = self.policy, self.zone

@@ -253,7 +253,7 @@ class _Place:
         }
 
 
-@functools.lru_cache(2048)
+@functools.lru_cache(8192)
 def _place(text: str) -> _Place:
     """A busy place is charged at again and again: its text is read once."""
     return _Place(wire.decode(text))
