@@ -10,6 +10,8 @@ import pytest
 from evmesh.billing.dispute import Dispute, Event, moved, opened
 from evmesh.store import disputes, verdicts
 from evmesh.store.database import Store
+from evmesh.store.prepared import Prepared
+from evmesh.store.transaction import Tx
 from tests.store.conftest import NOON
 from tests.store.test_verdicts import verdict
 
@@ -127,3 +129,25 @@ async def test_only_what_was_taken_back_waits_for_a_new_cdr(store: Store) -> Non
     assert await awaiting(store, session="s") == second
     await store.write(lambda tx: disputes.update(tx, msgspec.structs.replace(second, state="sent")))
     assert await awaiting(store, session="s") is None
+
+
+@pytest.mark.parametrize(
+    ("waiting", "index"),
+    [(disputes._OF_SESSION, "cdr_verdicts_partner_id_session"), (disputes._OF_CHARGE, "cdr_verdicts_token_start")],
+)
+async def test_what_waits_for_a_cdr_is_found_by_its_charge(
+    sqlite_database_url: str, waiting: Prepared, index: str
+) -> None:
+    """However many disputes wait: it is asked of every CDR that comes in."""
+    store = await Store.open(sqlite_database_url, b"key")
+    asked = {"partner_id": 7, "seq": 1, "session": "s", "token": "t", "start": NOON}
+
+    def plan(tx: Tx) -> list[str]:
+        compiled = waiting._of(tx)
+        rows = tx.exec_driver_sql("EXPLAIN QUERY PLAN " + compiled.text, tuple(compiled.parameters(asked)))
+        return [row[3] for row in rows]
+
+    first, second, *_ = await store.read(plan)
+    assert index in first
+    assert "disputes_seq (seq=?)" in second
+    await store.close()

@@ -23,13 +23,18 @@ _OF_CDR = Prepared(_DISPUTE.where(disputes.c.seq == bindparam("seq"), *_ALIVE).o
 _AWAITING = (
     _DISPUTE.join(cdr_verdicts, cdr_verdicts.c.seq == disputes.c.seq)
     .where(
-        disputes.c.state == "credited",
+        # As an expression, or every CDR that comes in would be held against all that were credited and not rebilled.
+        disputes.c.state.concat("") == "credited",
         disputes.c.partner_id == bindparam("partner_id"),
         disputes.c.seq != bindparam("seq"),
     )
     .order_by(disputes.c.id)
 )
-_OF_SESSION = Prepared(_AWAITING.where(cdr_verdicts.c.session == bindparam("session")))
+_OF_SESSION = Prepared(
+    _AWAITING.where(
+        cdr_verdicts.c.partner_id == bindparam("partner_id"), cdr_verdicts.c.session == bindparam("session")
+    )
+)
 _OF_CHARGE = Prepared(
     _AWAITING.where(cdr_verdicts.c.token == bindparam("token"), cdr_verdicts.c.start == bindparam("start"))
 )
