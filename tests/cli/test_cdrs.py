@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,16 @@ def test_a_credit_that_came_before_its_cdr_is_looked_at_again(cdrs: Any, evmesh:
 
     assert {each["cdr"]: each["by"] for each in cdrs("list", "--json").json}["SE*VLT*BACK"] == "original"
     assert "credit_of_unknown_cdr" not in evmesh("-C", driver, "faults").out
+
+
+def test_a_credit_of_a_wrong_cdr_is_not_held_against_the_tariff(cdrs: Any, driver: Path) -> None:
+    money = {"before_taxes": -7, "taxes": [{"name": "VAT", "amount": Decimal("-1.75")}]}
+    received(driver, bill("BACK", credit=True, credit_reference_id="WRONG", total_cost=money))
+
+    shown = cdrs("show", "BACK").out
+
+    assert "BACK of volt: agrees, by the CDR that it takes back" in shown
+    assert "no known habit" not in shown
 
 
 def test_what_came_late_stays_late(cdrs: Any, driver: Path) -> None:

@@ -67,9 +67,11 @@ def show(context: typer.Context, cdr: Cdr, language: paper.Language = "en", json
         print(f"It {unpriced(found.bill)}")
     else:
         show_bill(found.bill, language, document, explain=True)
-    for sentence in paper.conclusion(found, document, language, searched=True):
+    takes_back = verdict is not None and verdict.report["by"] == "original"
+    # A credit is held against the CDR that it takes back, not against the tariff: that one may have been wrong.
+    for sentence in () if takes_back else paper.conclusion(found, document, language, searched=True):
         print(sentence)
-    rows = list(_apart(document, found, language))
+    rows = [] if takes_back else list(_apart(document, found, language))
     if rows:
         print()
         output.table(["", "claimed", "expected", "difference"], rows, title="Where they part, before taxes")
