@@ -1,11 +1,13 @@
 """Fixtures for every test: databases of both kinds, the event loop, the reference material."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from evmesh.store.schema import metadata
 from tests.postgres import GIVEN_SERVER, PostgresUnavailable, fresh_database, running_server
 from tests.shared import MISSING, SHARED
 
@@ -47,6 +49,31 @@ def database_url(request: pytest.FixtureRequest) -> str:
     wanted = {"sqlite": "sqlite_database_url", "postgresql": "postgres_database_url"}[request.param]
     url: str = request.getfixturevalue(wanted)
     return url
+
+
+@pytest.fixture(scope="session")
+def shared_postgres_database_url(postgres_url: str) -> Iterator[str]:
+    """Making a database takes far longer than emptying one; tests of what is in a store share this one."""
+    with fresh_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def store_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """For an empty store of each kind in turn. A test that minds who made the database takes `database_url`."""
+    urls = {"sqlite": "sqlite_database_url", "postgresql": "shared_postgres_database_url"}
+    url: str = request.getfixturevalue(urls[request.param])
+    yield url
+    if request.param == "postgresql":
+        await emptied(url)
+
+
+async def emptied(url: str) -> None:
+    """As it was when it was made."""
+    connection = await asyncpg.connect(url)
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY; INSERT INTO counter VALUES (1, 0)")
+    await connection.close()
 
 
 @pytest.fixture(scope="session")

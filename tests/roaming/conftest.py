@@ -22,8 +22,8 @@ def peers() -> Peers:
 
 
 @pytest.fixture
-async def store(database_url: str, clock: Clock) -> AsyncIterator[Store]:
-    store = await Store.open(database_url, KEY, clock=clock)
+async def store(store_url: str, clock: Clock) -> AsyncIterator[Store]:
+    store = await Store.open(store_url, KEY, clock=clock)
     yield store
     await store.close()
 

@@ -88,10 +88,10 @@ async def test_who_waits_is_woken(node: Node, peers: Partners) -> None:
         assert (await waiting).result == {"result": "EVSE_OCCUPIED"}
 
 
-async def test_another_process_waits_too(node: Node, peers: Partners, database_url: str, clock: Clock) -> None:
+async def test_another_process_waits_too(node: Node, peers: Partners, store_url: str, clock: Clock) -> None:
     partner = await cpo(node, peers)
     ticket = await send(node, partner, "START_SESSION", START)
-    elsewhere = await Store.open(database_url, KEY, clock=clock)
+    elsewhere = await Store.open(store_url, KEY, clock=clock)
     try:
         waiting = asyncio.create_task(result(new_node(elsewhere, clock, peers), ticket.id))
         await come(node, partner, ticket, "ACCEPTED")

@@ -140,8 +140,8 @@ async def alive(node: Node, token: str) -> bool:
     return await node.store.read(lambda tx: kept.by_token(tx, hash_of(token))) is not None
 
 
-async def test_tokens_live_and_die_alike_on_both_databases(world: World, peer: Peer, database_url: str) -> None:
-    store = await Store.open(database_url, KEY)
+async def test_tokens_live_and_die_alike_on_both_databases(world: World, peer: Peer, store_url: str) -> None:
+    store = await Store.open(store_url, KEY)
     try:
         volt = platform(world, store, VOLT, "CPO:SE:VLT")
         model = Model([Token((await partners.invite(volt, "friend")).token, "A")])

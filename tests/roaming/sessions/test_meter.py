@@ -132,7 +132,7 @@ async def test_a_running_node_catches_up_by_itself(node: Node, meter: Meter, clo
 
 
 async def test_a_restarted_node_goes_on_under_the_same_session(
-    node: Node, meter: Meter, clock: Clock, database_url: str, peers: Partners
+    node: Node, meter: Meter, clock: Clock, store_url: str, peers: Partners
 ) -> None:
     await open_city(node)
     id = await allowed(node, meter)
@@ -141,7 +141,7 @@ async def test_a_restarted_node_goes_on_under_the_same_session(
     await meter.metered(id, reading(0.5, "0.1"))
     await node.store.close()
 
-    again = await Store.open(database_url, KEY, clock=clock)
+    again = await Store.open(store_url, KEY, clock=clock)
     try:
         reborn = new_node(again, clock, peers)
         assert [charge.session_id for charge in await running(reborn)] == [id]
