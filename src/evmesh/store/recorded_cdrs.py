@@ -6,7 +6,7 @@ A record's CDRs are written when it comes; a CDR that comes later is noted besid
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from sqlalchemy import bindparam, delete, select, update
 
@@ -59,10 +59,11 @@ def invoices(tx: Tx) -> list[tuple[int, str]]:
     return [(partner_id, invoice) for partner_id, invoice in tx.execute(rows.order_by(*rows.selected_columns))]
 
 
-def listed(tx: Tx, ids: Collection[str], seqs: Collection[int]) -> set[int]:
-    """Which of the CDRs, by their ids and by what we hold them as, stand on a record."""
-    folded = {id.casefold() for id in ids}
-    return {seq for seq in tx.scalars(select(_LISTED.cdr_seq).where(_LISTED.folded_id.in_(folded))) if seq in seqs}
+def listed(tx: Tx, cdrs: Mapping[int, str]) -> dict[int, str]:
+    """Which of the CDRs, by what we hold them as and by their ids, stand on records, and of which invoice."""
+    rows = select(_LISTED.cdr_seq, _LISTED.folded_invoice)
+    found = tx.execute(rows.where(_LISTED.folded_id.in_({id.casefold() for id in cdrs.values()})))
+    return {seq: invoice for seq, invoice in found if seq in cdrs}
 
 
 def awaiting(tx: Tx, id: str) -> list[int]:

@@ -1,6 +1,6 @@
 """Which CDRs an invoice takes: those of its month that stand on no invoice of that side yet, as charges.
 
-Between us and a partner either may write the invoice: what stands on a record of the partner's is not invoiced by us.
+Between us and a partner either may write the invoice: what stands on a record of the partner's is left out and told.
 """
 
 from __future__ import annotations
@@ -94,10 +94,8 @@ def _page(
 ) -> tuple[list[tuple[int, Chosen]], int, int]:
     held = objects.listing(tx, "cdrs", after_seq=after, limit=AT_ONCE, **filters)
     ours = [(place, each) for each in held if (place := concerned(each)) is not None]
-    seqs = [each.seq for _, each in ours]
-    done = invoices.invoiced(tx, seqs, orders[0].side)
-    if orders[0].side == "partner":
-        done |= recorded_cdrs.listed(tx, [each.id for _, each in ours], set(seqs))
+    done = invoices.invoiced(tx, [each.seq for _, each in ours], orders[0].side)
+    theirs = recorded_cdrs.listed(tx, {each.seq: each.id for _, each in ours}) if orders[0].side == "partner" else {}
     result.already += len(done)
     chosen = []
     for place, each in ours:
@@ -105,6 +103,8 @@ def _page(
             continue
         order = orders[place]
         try:
+            if each.seq in theirs:
+                raise CannotInvoice(f"it stands on the partner's own invoice {theirs[each.seq].upper()}")
             cdr = decode(each.document)
             charge = read_charge(cdr)
             original = _credited(tx, charge, each.partner_id)
