@@ -2,9 +2,11 @@
 
     python -m bench.reconcile [--cdrs 1000000] [--again]
 
-Fills a database with CDRs of two partners (about 97 % right, the others explained, wrong, or without their tariff),
-runs the command as a process of its own, and prints seconds, CDRs a second, the most memory that its processes held
-together, and the verdicts. The yardstick, in the same run: decoding the JSON of as many CDRs with orjson (msgspec where
+Fills a database with CDRs of two partners: of a thousand 15 have a known habit, 10 a wrong total, 5 lack their tariff,
+10 are credits, and the others are right. There are six tariffs (a price for all, steps, by the time of day, parking,
+a least price, weekends and time), one period or two in most CDRs, and for a third of them the Session. Runs the command
+as a process of its own, and prints seconds, CDRs a second, the most memory that its processes held together, and the
+verdicts. The yardstick, in the same run: decoding the JSON of as many CDRs with orjson (msgspec where
 that is not installed). Exit status 1 when a verdict is not the one that was put in, or a target is missed.
 """
 
