@@ -51,7 +51,7 @@ def explain(file: Tariff, language: paper.Language = "en", release: Release = No
     if json:
         output.as_json(told[0] if len(told) == 1 else told)
     else:
-        print("\n\n".join("\n".join(each["sentences"]) for each in told))
+        print(output.harmless("\n\n".join("\n".join(each["sentences"]) for each in told)))
 
 
 def diff(

@@ -63,7 +63,8 @@ def lint(
         output.as_json(shown)
     else:
         for place, advice in found:
-            print(f"{advice.severity}: {place + advice.pointer or '/'}: {advice.message} [{advice.code}]")
+            where = place + advice.pointer or "/"
+            print(output.harmless(f"{advice.severity}: {where}: {advice.message} [{advice.code}]"))
             print(f"    → {advice.fix}")
         what = f"{len(tariffs)} good tariffs" if many else "a good tariff"
         others = len(found) - errors

@@ -169,7 +169,7 @@ def price_file(file: str, terms: Terms, *, json: bool) -> None:
     else:
         found, findings = terms.check(cdr)
         if found.bill.priced:
-            print(paper.heading(found.bill, cdr.document) + "\n")
+            print(output.harmless(paper.heading(found.bill, cdr.document)) + "\n")
             show(found.bill, terms.language, cdr.document, explain=terms.explain)
             for sentence in paper.conclusion(found, cdr.document, terms.language, searched=terms.search):
                 print(sentence)

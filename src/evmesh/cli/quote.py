@@ -104,7 +104,8 @@ def quote(
         shown = bill.document() | {"tariff_id": tariff.document.get("id"), "findings": findings_document(findings)}
         output.as_json(shown)
     else:
-        print(f"{tariff.document.get('id') or 'Tariff'}, {begins:%Y-%m-%d %H:%M}, {zone}, {bill.currency}\n")
+        id = output.harmless(str(tariff.document.get("id") or "Tariff"))
+        print(f"{id}, {begins:%Y-%m-%d %H:%M}, {zone}, {bill.currency}\n")
         show(bill, language, {}, explain=explain)
         if bill.total_energy < kwh:
             got = paper.figure(bill.total_energy, language)
