@@ -11,7 +11,7 @@ Numbers are exact both ways: what stands in the text is what is kept.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -145,7 +145,7 @@ ODD_SHAPES = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, 
 
 def _fresh(context: Context | None) -> Context:
     """What the caller knows, with no trace of another translation."""
-    return Context() if context is None else replace(context, findings=[], path=[])
+    return Context() if context is None else context.fresh()
 
 
 def keeps_rules(release: Release, name: str, raw: bytes, document: Any, *, sending: bool = False) -> bool:

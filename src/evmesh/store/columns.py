@@ -37,7 +37,7 @@ class Moment(TypeDecorator[datetime]):
             raise ValueError(f"{value} has no time zone; the store takes aware datetimes only")
         if dialect.name != "sqlite":
             return value
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:

@@ -109,8 +109,7 @@ _ACQUAINTED = Prepared(
 
 def put(tx: Tx, verdicts: Sequence[Verdict]) -> None:
     """Keep verdicts, each in place of the former one."""
-    rows = [{name: getattr(each, name) for name in Verdict.__struct_fields__} for each in verdicts]
-    replace_all(tx, cdr_verdicts, ["seq"], rows)
+    replace_all(tx, cdr_verdicts, ["seq"], [msgspec.structs.asdict(each) for each in verdicts])
 
 
 def get(tx: Tx, seq: int) -> Verdict | None:

@@ -62,6 +62,11 @@ class Context:
     path: list[str | int] = field(default_factory=list)
     bring: Callable[[str, Document], Document] = lambda name, document: document
 
+    def fresh(self) -> Context:
+        """The same knowledge, with no trace of another translation."""
+        known = self.owner, self.token_party, self.role, self.party, self.lookup, self.embedding
+        return Context(*known, bring=self.bring)
+
     def note(self, code: str, message: str, *parts: str | int, severity: Severity = "info") -> None:
         self.findings.append(Finding(severity, code, pointer(*self.path, *parts), message))
 
