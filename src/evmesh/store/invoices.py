@@ -48,12 +48,10 @@ class WrongState(BillingError):
     """An invoice cannot go from where it is to there."""
 
 
-class NewInvoice(msgspec.Struct, frozen=True, kw_only=True):
-    """What `issue` keeps. `count` is its place in its series."""
+class Heading(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of an invoice without reading the whole."""
 
     number: str
-    series: str
-    count: int
     type_code: str
     direction: str
     partner_id: int
@@ -68,28 +66,20 @@ class NewInvoice(msgspec.Struct, frozen=True, kw_only=True):
     payable: str
     rounding_difference: str
     charges: int
+
+
+class NewInvoice(Heading, frozen=True, kw_only=True):
+    """What `issue` keeps: the whole is its `model`. `count` is its place in its series."""
+
+    series: str
+    count: int
     model: str
 
 
-class Issued(msgspec.Struct, frozen=True, kw_only=True):
+class Issued(Heading, frozen=True, kw_only=True):
     """An invoice as lists show it."""
 
     id: int
-    number: str
-    type_code: str
-    direction: str
-    partner_id: int
-    other_party: str
-    issued_on: str
-    period_begin: str
-    period_end: str
-    currency: str
-    net: str
-    tax: str
-    total: str
-    payable: str
-    rounding_difference: str
-    charges: int
     state: State
     created_at: datetime
     updated_at: datetime
