@@ -52,6 +52,24 @@ def test_a_month_goes_into_a_folder(evmesh: Evmesh, invoiced: Path, tmp_path: Pa
     assert (folder / "INV-2026-00001.csv").read_text().count("\n") == 3
 
 
+def test_machines_are_told_what_was_written(evmesh: Evmesh, invoiced: Path, tmp_path: Path) -> None:
+    many = evmesh("-C", invoiced, "invoice", "export", "--month", "2026-05", "--format", "csv", "--output", tmp_path,
+                  "--json").json  # fmt: skip
+    one = evmesh("-C", invoiced, "invoice", "export", "INV-2026-00001", "--format", "json", "--output", tmp_path / "i",
+                 "--json").json  # fmt: skip
+    for each in many["files"] + one["files"]:
+        assert Path(each["path"]).stat().st_size == each["bytes"] > 0
+    assert sorted(Path(each["path"]).name for each in many["files"]) == ["CRN-2026-00001.csv", "INV-2026-00001.csv"]
+    assert [each["path"] for each in one["files"]] == [str(tmp_path / "i")]
+    clash = evmesh("-C", invoiced, "invoice", "export", "INV-2026-00001", "--output", "-", "--json")
+    assert "standard output" in clash.misuse
+    for words, rows in ((("invoice", "table"), 3), (("cdrs", "export"), None)):
+        made = evmesh("-C", invoiced, *words, "--output", tmp_path / "t.csv", "--json").json
+        assert made["path"] == str(tmp_path / "t.csv")
+        assert made["rows"] == (tmp_path / "t.csv").read_text().count("\n") - 1
+        assert rows in (None, made["rows"])
+
+
 def test_what_is_new_goes_into_a_folder(evmesh: Evmesh, invoiced: Path, tmp_path: Path) -> None:
     for state, names in (("issued", ["CRN-2026-00001", "INV-2026-00001"]), ("sent", ["INV-2026-00002"]), ("paid", [])):
         folder = tmp_path / state

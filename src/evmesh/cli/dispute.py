@@ -217,7 +217,11 @@ def list_disputes(
     print(f"{len(rows)} disputes")
 
 
-def show(context: typer.Context, number: Number) -> None:
+def show(
+    context: typer.Context,
+    number: Number,
+    json: Annotated[bool, typer.Option("--json", help="For machines, as it always is.")] = False,
+) -> None:
     async def work(node: Node) -> Dispute:
         return await node.store.read(lambda tx: _dispute(tx, number))
 

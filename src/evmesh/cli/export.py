@@ -13,7 +13,7 @@ from evmesh.cli.families import family
 from evmesh.cli.node import with_store
 from evmesh.cli.output import Failure
 from evmesh.cli.progress import progress
-from evmesh.cli.tables import DecimalComma, Format, ToFile
+from evmesh.cli.tables import DecimalComma, Format, Json, ToFile
 
 if TYPE_CHECKING:
     from evmesh.cli.repricing import Charge
@@ -57,6 +57,7 @@ def export(
         str | None,
         typer.Option(metavar="ZONE", help="Whose days they are; and the clock of places whose zone is not known."),
     ] = None,
+    json: Json = False,
 ) -> None:
     if ours and theirs:
         raise typer.BadParameter("--ours and --theirs exclude each other")
@@ -99,7 +100,7 @@ def export(
         return written
 
     written = with_store(context, work)
-    print(f"{to_file}, {written} charges")
+    tables.tell(to_file, written, "charge", json)
 
 
 def _between(charge: Charge, partners: list[Partner]) -> bool:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evmesh.cli import tables
+from evmesh.cli import output, tables
 from evmesh.cli.node import with_store
 from evmesh.cli.output import Failure
 from evmesh.cli.progress import progress
-from evmesh.cli.tables import DecimalComma, ToFile
+from evmesh.cli.tables import DecimalComma, Json, ToFile
 
 if TYPE_CHECKING:
     from evmesh.config import Settings
@@ -71,18 +71,30 @@ def export(
     partner: PartnerOption = None,
     month: MonthOption = None,
     state: StateOption = None,
+    json: Json = False,
 ) -> None:
     """One invoice, or without a NUMBER all that the options choose."""
     chosen = partner is not None or month is not None or state is not None
     if (number is not None) == chosen:
         raise typer.BadParameter("give a NUMBER, or say which invoices: --partner, --month, --state")
+    if json and to == "-":
+        raise typer.BadParameter("standard output holds one thing", param_hint="--json")
     if number is not None:
-        _one(context, number, format, to)
+        written = _one(context, number, format, to)
     else:
-        _many(context, format, Path(to or "."), partner, month, state)
+        written = _many(context, format, Path(to or "."), partner, month, state)
+    if json:
+        output.as_json({"files": [{"path": str(path), "bytes": path.stat().st_size} for path in written]})
+    elif number is None:
+        print(f"{to or '.'}, {len(written)} invoice{'' if len(written) == 1 else 's'}")
+    else:
+        for path in written:
+            print(f"{path}, {path.stat().st_size} bytes")
 
 
-def _one(context: typer.Context, number: str, format: Format, to: str | None) -> None:
+def _one(context: typer.Context, number: str, format: Format, to: str | None) -> list[Path]:
+    """The file that was written; none where it went to standard output."""
+
     async def work(settings: Settings, store: Store) -> bytes:
         from evmesh.roaming.cdrs.invoice_files import document
 
@@ -92,34 +104,35 @@ def _one(context: typer.Context, number: str, format: Format, to: str | None) ->
         content = with_store(context, work)
     if to == "-":
         sys.stdout.buffer.write(content)
-        return
+        return []
     path = Path(to or _file_name(number, format))
     path.write_bytes(content)
-    print(f"{path}, {len(content)} bytes")
+    return [path]
 
 
 def _many(
     context: typer.Context, format: Format, folder: Path, partner: str | None, month: str | None, state: State | None
-) -> None:
+) -> list[Path]:
     stretch = None if month is None else month_of(month)
 
-    async def work(settings: Settings, store: Store) -> int:
+    async def work(settings: Settings, store: Store) -> list[Path]:
         from evmesh.roaming.cdrs.invoice_files import document, listed
 
+        written = []
         found = await listed(store, partner=partner, month=stretch, state=state)
         with progress(f"making {format}", len(found)) as advance:
             for each in found:
                 content = await document(store, settings.billing, each.number, format.value)
-                (folder / _file_name(each.number, format)).write_bytes(content)
+                written.append(folder / _file_name(each.number, format))
+                written[-1].write_bytes(content)
                 advance(1)
-        return len(found)
+        return written
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        written = with_store(context, work)
+        return with_store(context, work)
     except OSError as error:
         raise Failure(f"{folder} cannot be written to: {error.strerror}") from None
-    print(f"{folder}, {written} invoice{'' if written == 1 else 's'}")
 
 
 def _file_name(number: str, format: Format) -> str:
@@ -137,6 +150,7 @@ def table(
     month: MonthOption = None,
     state: StateOption = None,
     decimal_comma: DecimalComma = False,
+    json: Json = False,
 ) -> None:
     tables.check(format, decimal_comma)
     stretch = None if month is None else month_of(month)
@@ -163,4 +177,4 @@ def table(
         return written
 
     written = with_store(context, work)
-    print(f"{to_file}, {written} {'line' if lines else 'invoice'}{'' if written == 1 else 's'}")
+    tables.tell(to_file, written, "line" if lines else "invoice", json)

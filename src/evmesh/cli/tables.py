@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from evmesh.cli import output
+
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 ToFile = Annotated[Path, typer.Option("--output", metavar="FILE", help="Where to.")]
 DecimalComma = Annotated[
     bool, typer.Option("--decimal-comma", help="CSV as much of Europe reads it: 1,5 and semicolons.")
@@ -24,3 +27,11 @@ def check(format: Format, decimal_comma: bool) -> None:
     """A misuse when the format has no decimal comma."""
     if decimal_comma and format is not Format.csv:
         raise typer.BadParameter(f"{format} has no decimal sign of its own", param_hint="--decimal-comma")
+
+
+def tell(path: Path, rows: int, what: str, json: bool) -> None:
+    """What was written."""
+    if json:
+        output.as_json({"path": str(path), "rows": rows})
+    else:
+        print(f"{path}, {rows} {what}{'' if rows == 1 else 's'}")
