@@ -138,7 +138,9 @@ def test_the_letter_is_written_again_word_for_word(dispute: Any, tmp_path: Path)
     first = (tmp_path / "dispute-1.pdf").read_bytes()
     dispute("reject", 1)
 
-    assert dispute("letter", 1, "--language", "sv", "--output", "again.pdf").status == 0
+    again = dispute("letter", 1, "--language", "sv", "--output", "again.pdf", "--json")
+    assert again.json == {"letter": ["again.pdf"]}
+    assert dispute("show", 1, "--json").json == dispute("show", 1).json
     assert (tmp_path / "again.pdf").read_bytes() == first
 
 

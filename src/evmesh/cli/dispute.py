@@ -117,13 +117,19 @@ def send(
         _tell_files(files)
 
 
-def write_letter(context: typer.Context, number: Number, file: Output = None, language: Language = None) -> None:
+def write_letter(
+    context: typer.Context, number: Number, file: Output = None, language: Language = None, json: Json = False
+) -> None:
     wanted = known_language(language)
 
     async def work(node: Node) -> list[str]:
         return await node.store.read(lambda tx: _letter(context, tx, node, _dispute(tx, number), file, wanted))
 
-    _tell_files(with_node(context, work))
+    files = with_node(context, work)
+    if json:
+        output.as_json({"letter": files})
+    else:
+        _tell_files(files)
 
 
 def _letter(
@@ -220,7 +226,7 @@ def list_disputes(
 def show(
     context: typer.Context,
     number: Number,
-    json: Annotated[bool, typer.Option("--json", help="For machines, as it always is.")] = False,
+    _: Annotated[bool, typer.Option("--json", help="For machines, as it always is.")] = False,
 ) -> None:
     async def work(node: Node) -> Dispute:
         return await node.store.read(lambda tx: _dispute(tx, number))
